@@ -1,0 +1,1 @@
+"""Types, errors, seeding, fingerprints, files that survive a kill, progress, fan-out."""

@@ -1,0 +1,1 @@
+"""One file per result: the claim, the command, the budget, the rows."""

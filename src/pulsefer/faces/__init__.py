@@ -1,0 +1,1 @@
+"""Find a face, keep it, crop it."""

@@ -1,0 +1,1 @@
+"""Losses, one per task, and their sum."""

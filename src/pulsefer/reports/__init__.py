@@ -1,0 +1,1 @@
+"""Rows of results, and what people read of them."""

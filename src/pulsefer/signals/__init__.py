@@ -1,0 +1,1 @@
+"""Pulse from contact signals and from colour; rate and quality."""

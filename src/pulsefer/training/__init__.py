@@ -1,0 +1,1 @@
+"""Fit a model to a split; stop and go on exactly."""
