@@ -169,8 +169,9 @@ def encode(
     import av
 
     n_written = 0
+    container: Any
+    stream: Any = None
     with whole_file(path) as part, av.open(str(part), "w") as container:
-        stream: Any = None
         for image in images:
             if stream is None:
                 height, width = image.shape[:2]
@@ -182,7 +183,7 @@ def encode(
                 # One thread: x264's rate control depends on their number, and bytes have to repeat.
                 stream.options = {"crf": str(crf), "preset": preset, "threads": "1"}
                 if bit_exact:
-                    stream.codec_context.flags |= av.codec.context.Flags.bitexact
+                    stream.codec_context.flags |= av.codec.context.Flags.bitexact.value
                     container.flags |= av.container.Flags.bitexact.value
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             container.mux(stream.encode(picture))
@@ -207,7 +208,7 @@ def _open(path: Path) -> Any:
         raise BadInput(
             str(path),
             expected="a video that FFmpeg can read",
-            found=error.strerror,
+            found=str(error.strerror),
             remedy="play it in a media player to see whether the copy is whole",
         ) from error
 

@@ -1,0 +1,142 @@
+"""One result, one row, appended to a JSONL file and never changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pulsefer.core.errors import BadInput
+from pulsefer.core.types import DataKind
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure with everything needed to judge it.
+
+    Attributes:
+        experiment: Name of the command or experiment.
+        system: "STL", "MTL", "POS" ...
+        dataset: Data set.
+        data_kind: "real" or "synthetic".
+        dimension: "valence", "arousal", or "heart rate".
+        metric: For example "balanced_accuracy" (a share) or "hr_rmse_bpm".
+        value: The figure.
+        low: Lower end of the 95 % interval; NaN where none could be made.
+        high: Upper end.
+        protocol: Unit of the split, for example "window" or "subject".
+        selection: Epoch rule: "last" or "validation".
+        unit: What was counted: "window" or "trial".
+        n: How many of them.
+        n_subjects: How many persons.
+        seed: Seed.
+        config: Fingerprint of the configuration.
+        manifest: Fingerprint of the folds.
+        version: Version of this package.
+        paper: The published figure, NaN where there is none; never ours.
+        paper_where: Its place, for example "Table 3".
+    """
+
+    experiment: str
+    system: str
+    dataset: str
+    data_kind: DataKind
+    dimension: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    protocol: str
+    selection: str
+    unit: str
+    n: int
+    n_subjects: int
+    seed: int
+    config: str
+    manifest: str
+    version: str
+    paper: float = math.nan
+    paper_where: str = ""
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What makes two rows the same measurement."""
+        return (
+            self.experiment,
+            self.system,
+            self.dataset,
+            self.dimension,
+            self.metric,
+            self.protocol,
+            self.selection,
+            self.unit,
+            self.seed,
+            self.config,
+            self.manifest,
+            self.version,
+        )
+
+
+def append(path: Path, rows: Iterable[Row]) -> int:
+    """Add rows at the end; those that are there already are left out.
+
+    Returns:
+        How many were added.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    there = {row.identity for row in read(path)} if path.exists() else set()
+    new = [row for row in rows if row.identity not in there]
+    lines = "".join(json.dumps(_plain(row), sort_keys=True) + "\n" for row in new)
+    with path.open("ab+") as file:
+        size = file.seek(0, 2)
+        if size:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":  # a writer was killed in the middle of its line
+                lines = "\n" + lines
+        file.write(lines.encode())
+    return len(new)
+
+
+def read(path: Path) -> list[Row]:
+    """All rows of a file. A last line that a kill cut short is left out.
+
+    Raises:
+        BadInput: no such file, or a line inside it that is not a row.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(str(path), expected="a file of results", found="no such file")
+    names = {field.name for field in dataclasses.fields(Row)}
+    rows: list[Row] = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except ValueError as error:
+            if line.startswith('{"') and not line.endswith("}"):
+                # Half a line, left by a kill: the same rows were appended again after it.
+                continue
+            raise BadInput(
+                f"{path}:{number}", expected="a line of JSON", found=line[:60]
+            ) from error
+        if not isinstance(found, dict) or not names >= found.keys():
+            raise BadInput(
+                f"{path}:{number}", expected=f"a row with {len(names)} fields", found=line[:60]
+            )
+        values: dict[str, Any] = {k: math.nan if v is None else v for k, v in found.items()}
+        rows.append(Row(**values))
+    return rows
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """NaN becomes null: JSON has no NaN."""
+    return {
+        key: None if isinstance(value, float) and math.isnan(value) else value
+        for key, value in dataclasses.asdict(row).items()
+    }

@@ -1,0 +1,329 @@
+"""From recordings to a store: decode once, follow the face, keep 64x64 pixels and the pulse.
+
+A recording that cannot be used is skipped, named and counted; the others go on. A kill leaves
+whole recordings or none, and a second start makes only what is missing: the bytes are the same.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pulsefer.core.errors import BadInput, OnProblem, Problem
+from pulsefer.core.fan_out import fan_out
+from pulsefer.core.files import sweep, whole_file, whole_folder
+from pulsefer.core.fingerprint import canonical_json, fingerprint, sha256_file
+from pulsefer.core.types import Recording, Signal
+from pulsefer.faces.follow import FollowConfig, Follower
+from pulsefer.faces.mtcnn import Mtcnn
+from pulsefer.faces.skin import skin_rgb
+from pulsefer.media.video import frames, probe
+from pulsefer.samples.store import (
+    FORMAT,
+    Store,
+    open_store,
+    read_record,
+    read_store_json,
+    write_index,
+)
+from pulsefer.signals.beats import beats
+
+SHORT_S = 0.5
+"""A video may end this much before its trial does; DEAP's vary by a few frames."""
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """How faces get into a store.
+
+    Attributes:
+        fps_hz: Frames kept per second, at most; every k-th of the video. None keeps all.
+            Choice: 25 of DEAP's 50. A pulse up to 180 bpm needs 6, and the store halves.
+        min_face_share: A recording whose face is seen in fewer of its frames is skipped.
+        follow: How the face is found, followed and cut.
+    """
+
+    fps_hz: float | None = 25.0
+    min_face_share: float = 0.5
+    follow: FollowConfig = field(default_factory=lambda: FollowConfig(max_faces=1))
+
+    def __post_init__(self) -> None:
+        if self.fps_hz is not None and self.fps_hz <= 0:
+            raise ValueError(f"fps_hz must be positive, found {self.fps_hz}")
+        if not 0.0 <= self.min_face_share <= 1.0:
+            raise ValueError(f"min_face_share is 0-1, found {self.min_face_share}")
+        if self.follow.max_faces != 1:
+            raise ValueError(
+                f"a trial has one person, so max_faces must be 1; found {self.follow.max_faces}"
+            )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` did.
+
+    Attributes:
+        store: The open store; None if nothing could be prepared.
+        n_made: Recordings made now.
+        n_kept: Recordings that were already there.
+        problems: What was skipped or deserves a look.
+    """
+
+    store: Store | None
+    n_made: int
+    n_kept: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def n_skipped(self) -> int:
+        """Recordings that could not be used."""
+        return len({p.where for p in self.problems if p.severity == "error"})
+
+
+def prepare(
+    recordings: Iterable[Recording],
+    *,
+    store: Path,
+    config: PrepareConfig | None = None,
+    workers: int = 1,
+    on_problem: OnProblem | None = None,
+    advance: Callable[[float], None] | None = None,
+) -> Prepared:
+    """Make or complete a store.
+
+    Args:
+        recordings: From any reader.
+        store: Folder; made if absent. Recordings that it already holds stay.
+        config: None takes the paper's crop at 25 frames/s.
+        workers: Processes.
+        on_problem: Told at once of every recording that is skipped.
+        advance: Called with 1 after every recording.
+
+    Raises:
+        BadInput: the folder holds a store that was made in another way.
+    """
+    store = Path(store)
+    config = config or PrepareConfig()
+    description = {"config": json.loads(canonical_json(config)), "detector": _detector_name()}
+    _claim(store, description)
+    sweep(store / "recordings")
+    jobs = [_Job(recording, store, config, fingerprint(description)) for recording in recordings]
+    problems: list[Problem] = []
+    n_made = n_kept = 0
+    for _number, outcome in fan_out(_prepare_one, jobs, workers=workers):
+        for problem in outcome.problems:
+            problems.append(problem)
+            if on_problem:
+                on_problem(problem)
+        n_made += outcome.key is not None and outcome.made
+        n_kept += outcome.key is not None and not outcome.made
+        if outcome.key is not None:
+            _forget_older(store, outcome.key, outcome.id)
+        if advance:
+            advance(1)
+    found = []
+    for folder in sorted((store / "recordings").glob("[!.]*")):
+        try:
+            found.append(read_record(folder))
+        except BadInput as bad:
+            problems.append(bad.problem)
+    write_index(store, found)
+    problems.sort(key=lambda problem: (problem.where, problem.found))
+    return Prepared(open_store(store) if found else None, n_made, n_kept, tuple(problems))
+
+
+@dataclass(frozen=True)
+class _Job:
+    recording: Recording
+    store: Path
+    config: PrepareConfig
+    made_how: str
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    id: str
+    key: str | None
+    made: bool
+    problems: tuple[Problem, ...]
+
+
+def _prepare_one(job: _Job) -> _Outcome:
+    recording, problems = job.recording, []
+    try:
+        signal = recording.load_signal()
+        beats(signal)  # refuses what no pulse can be read from, before any frame is decoded
+        key = fingerprint(
+            {
+                "how": job.made_how,
+                "video": sha256_file(recording.video) if recording.video.is_file() else None,
+                "signal": [signal.kind, signal.values, signal.fs_hz, signal.start_s],
+                "id": recording.id,
+                "stimulus": recording.stimulus,
+                "ratings": dict(recording.ratings),
+                "length_s": recording.length_s,
+                "fps_hz": recording.fps_hz,
+            },
+            length=24,
+        )
+        folder = job.store / "recordings" / key
+        made = not (folder / "record.json").is_file()
+        if made:
+            with whole_folder(folder) as part:
+                _write(part, recording, signal, job.config, problems.append)
+    except BadInput as bad:
+        found = bad.problem
+        problems.append(Problem(recording.id, found.expected, f"{found.found} ({found.where})",
+                                found.remedy))  # fmt: skip
+        return _Outcome(recording.id, None, False, tuple(problems))
+    return _Outcome(recording.id, key, made, tuple(problems))
+
+
+def _write(
+    folder: Path,
+    recording: Recording,
+    signal: Signal,
+    config: PrepareConfig,
+    on_problem: OnProblem,
+) -> None:
+    info = probe(recording.video)
+    source_hz = recording.fps_hz or info.fps_hz
+    every = max(1, round(source_hz / config.fps_hz)) if config.fps_hz else 1
+    follower = Follower(config.follow, _detector(config.follow))
+    size = config.follow.crop.size_px
+    empty = np.zeros((size, size, 3), np.uint8)
+    rows: list[dict[str, Any]] = []
+    cut: list[Problem] = []
+    with (folder / "faces.u8").open("wb") as file:
+        for frame in frames(
+            recording.video,
+            every=every,
+            fps_hz=recording.fps_hz,
+            end_s=recording.length_s,
+            on_problem=cut.append,
+            threads=1,
+        ):
+            seen = follower.push(frame)
+            crop = seen[0].crop if seen else empty
+            file.write(np.ascontiguousarray(crop).tobytes())
+            rows.append(_track_row(frame.time_s, seen))
+    covered_s = rows[-1]["time_s"] + every / source_hz if rows else 0.0
+    if cut or covered_s < recording.length_s - SHORT_S:
+        raise BadInput(
+            str(recording.video),
+            expected=f"{recording.length_s:.1f} s of video, as long as the physiology",
+            found=f"{covered_s:.1f} s" + (f", then: {cut[0].found}" if cut else ""),
+            remedy="copy the file again",
+        )
+    track = pd.DataFrame(rows)
+    share = float(track["seen"].mean())
+    if share < config.min_face_share:
+        raise BadInput(
+            str(recording.video),
+            expected=f"a face in at least {config.min_face_share:.0%} of the frames",
+            found=f"{share:.0%}",
+            remedy="look at the video; a smaller face needs a smaller min_face_fraction",
+        )
+    if share < 1.0:
+        on_problem(
+            Problem(
+                recording.id,
+                expected="a face in every frame",
+                found=f"{share:.1%} of the frames",
+                remedy="windows without a face are left out",
+                severity="note",
+            )
+        )
+    track.to_parquet(folder / "track.parquet", index=False)
+    np.save(folder / "signal.npy", signal.values)
+    record = {
+        "dataset": recording.dataset,
+        "subject": recording.subject,
+        "trial": recording.trial,
+        "stimulus": recording.stimulus,
+        "data_kind": recording.data_kind,
+        "length_s": recording.length_s,
+        "ratings": dict(recording.ratings),
+        "signal_kind": signal.kind,
+        "signal_fs_hz": signal.fs_hz,
+        "signal_start_s": signal.start_s,
+        "faces_shape": [len(rows), size, size, 3],
+        "video_sha256": sha256_file(recording.video),
+    }
+    (folder / "record.json").write_text(json.dumps(record, indent=1, sort_keys=True), "utf-8")
+
+
+def _track_row(time_s: float, seen: list[Any]) -> dict[str, Any]:
+    if not seen:
+        nothing = dict.fromkeys(
+            ("box_x_px", "box_y_px", "box_w_px", "box_h_px", "skin_r", "skin_g", "skin_b"), np.nan
+        )
+        return {"time_s": time_s, "seen": False, "held": False, **nothing}
+    first = seen[0]
+    red, green, blue = skin_rgb(first.crop)
+    return {
+        "time_s": time_s,
+        "seen": True,
+        "held": first.held,
+        "box_x_px": float(first.face.box_x_px),
+        "box_y_px": float(first.face.box_y_px),
+        "box_w_px": float(first.face.box_w_px),
+        "box_h_px": float(first.face.box_h_px),
+        "skin_r": float(red),
+        "skin_g": float(green),
+        "skin_b": float(blue),
+    }
+
+
+def _claim(store: Path, description: dict[str, Any]) -> None:
+    """Write what the store is, or make sure that it is that."""
+    (store / "recordings").mkdir(parents=True, exist_ok=True)
+    wanted = {**description["config"], "detector": description["detector"]}
+    if (store / "store.json").is_file():
+        there = read_store_json(store)
+        if there != wanted:
+            differing = sorted(k for k in wanted.keys() | there.keys()
+                               if wanted.get(k) != there.get(k))  # fmt: skip
+            raise BadInput(
+                str(store),
+                expected="a store made with the same settings",
+                found=f"other values of {', '.join(differing)}",
+                remedy="choose another --store, or delete this one",
+            )
+        return
+    with whole_file(store / "store.json") as part:
+        part.write_text(
+            json.dumps({"format": FORMAT, "config": wanted}, indent=1, sort_keys=True), "utf-8"
+        )
+
+
+def _forget_older(store: Path, key: str, recording_id: str) -> None:
+    """A recording whose video or labels changed has a new key; the old folder goes."""
+    import shutil
+
+    for folder in (store / "recordings").glob("[!.]*"):
+        if folder.name == key:
+            continue
+        try:
+            other = read_record(folder)
+        except BadInput:
+            continue
+        if other.id == recording_id:
+            shutil.rmtree(folder)
+
+
+@functools.lru_cache(maxsize=2)
+def _detector(config: FollowConfig) -> Mtcnn:
+    """One per process: reading the weights takes longer than a frame."""
+    return Mtcnn(min_face_fraction=config.min_face_fraction)
+
+
+def _detector_name() -> str:
+    return Mtcnn().name

@@ -1,0 +1,164 @@
+"""Folds that never cut through a unit, and a name for the unit that every result carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from pulsefer.core.fingerprint import fingerprint
+from pulsefer.core.seeding import derive_seed
+from pulsefer.samples.window import Window
+
+Unit = Literal["window", "trial", "subject"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+
+LEAKY: frozenset[Unit] = frozenset({"window"})
+"""Units that let one trial, with its one label, stand on both sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One fold: indices into the list of windows it was made from.
+
+    Attributes:
+        by: Unit that is never cut.
+        within: The person inside whom the fold was made ("deap/s01"); None across persons.
+        fold: Number, from 0.
+        folds: How many there are.
+        seed: Seed of the shuffle.
+        train: Indices to learn from.
+        validation: Indices to choose with, cut along the same unit; may be empty.
+        test: Indices to report.
+    """
+
+    by: Unit
+    within: str | None
+    fold: int
+    folds: int
+    seed: int
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """For example "subject", or "window within deap/s01"."""
+        return f"{self.by} within {self.within}" if self.within else self.by
+
+    def manifest(self, windows: Sequence[Window]) -> str:
+        """Fingerprint of who stands where; equal splits have equal manifests."""
+        sides = (self.train, self.validation, self.test)
+        return fingerprint([[windows[index].id for index in side] for side in sides])
+
+
+def split(
+    windows: Sequence[Window],
+    *,
+    by: Unit,
+    folds: int = 5,
+    within: bool = False,
+    validation: float = 0.0,
+    seed: int = 0,
+) -> Iterator[Split]:
+    """Cut windows into folds.
+
+    `by="window"` lets one trial stand on both sides. It exists to measure how much a published
+    number owes to that, and every report prints the unit next to the number.
+
+    Choice: units are shuffled by the seed and dealt so that both labels are spread evenly
+    (scikit-learn's stratified group k-fold); the class balance of a fold is then not its news.
+
+    Args:
+        windows: What to cut.
+        by: "window", "trial" or "subject".
+        folds: Number of folds; no more than there are units.
+        within: Make the folds inside each person, one model per person and fold.
+        validation: Share of the training side, cut along the same unit, to choose an epoch with.
+        seed: Seed of the shuffle.
+
+    Raises:
+        ValueError: an unknown unit, subjects within a subject, or fewer units than folds.
+    """
+    if by not in UNITS:
+        raise ValueError(f"by is one of {', '.join(UNITS)}; found {by!r}")
+    if within and by == "subject":
+        raise ValueError("folds by subject cannot be made within one subject")
+    if folds < 2:
+        raise ValueError(f"folds must be at least 2, found {folds}")
+    if not 0.0 <= validation < 1.0:
+        raise ValueError(f"validation is a share in [0, 1), found {validation}")
+    everyone = np.arange(len(windows))
+    people = np.array([window.person for window in windows])
+    for person in sorted(set(people)) if within else [None]:
+        some = everyone if person is None else everyone[people == person]
+        dealt = _deal(windows, some, by, folds, derive_seed(seed, "folds", person or ""))
+        for fold in range(folds):
+            test, rest = some[dealt == fold], some[dealt != fold]
+            chosen = np.zeros(len(rest), bool)
+            if validation:
+                parts = max(2, round(1.0 / validation))
+                chosen = _deal(
+                    windows, rest, by, parts, derive_seed(seed, "validation", person or "", fold)
+                ) == 0  # fmt: skip
+            yield Split(
+                by=by,
+                within=person,
+                fold=fold,
+                folds=folds,
+                seed=seed,
+                train=tuple(rest[~chosen].tolist()),
+                validation=tuple(rest[chosen].tolist()),
+                test=tuple(test.tolist()),
+            )
+
+
+def unit_of(window: Window, by: Unit) -> str:
+    """Name of the unit a window belongs to."""
+    if by == "window":
+        return window.id
+    return f"{window.person}/{window.trial}" if by == "trial" else window.person
+
+
+def _deal(
+    windows: Sequence[Window], some: np.ndarray, by: Unit, parts: int, seed: int
+) -> np.ndarray:
+    """Part number of each window of `some`."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    groups = np.array([unit_of(windows[index], by) for index in some])
+    labels = np.array([windows[index].emotion for index in some])
+    n_units = len(set(groups))
+    if n_units < parts:
+        raise ValueError(
+            f"{parts} parts need at least {parts} {by}s, found {n_units}; use fewer folds"
+        )
+    dealt = np.empty(len(some), int)
+    # One window is its own group: the plain variant deals the same way without the group search.
+    fewest = np.bincount(labels, minlength=2).min()
+    random_state = seed % 2**32
+    if by == "window" and fewest >= parts:
+        dealer = StratifiedKFold(parts, shuffle=True, random_state=random_state)
+    elif by == "window":
+        return np.random.default_rng(seed).permutation(len(some)) % parts
+    else:
+        dealer = StratifiedGroupKFold(parts, shuffle=True, random_state=random_state)
+        if fewest < parts or _some_part_is_empty(dealer, labels, groups):
+            return _deal_units(groups, parts, seed)
+    for part, (_rest, chosen) in enumerate(dealer.split(labels, labels, groups)):
+        dealt[chosen] = part
+    return dealt
+
+
+def _some_part_is_empty(dealer: object, labels: np.ndarray, groups: np.ndarray) -> bool:
+    return any(len(chosen) == 0 for _rest, chosen in dealer.split(labels, labels, groups))  # type: ignore[attr-defined]
+
+
+def _deal_units(groups: np.ndarray, parts: int, seed: int) -> np.ndarray:
+    """Plain shuffled group k-fold: for data too small to balance."""
+    units = sorted(set(groups))
+    order = np.random.default_rng(seed).permutation(len(units))
+    part_of = {units[position]: number % parts for number, position in enumerate(order)}
+    return np.array([part_of[unit] for unit in groups])

@@ -1,0 +1,240 @@
+"""The store: 64x64 faces, memory-mapped, and one Parquet index. Content names everything.
+
+    STORE/store.json                      how the faces were made; one way per store
+    STORE/index.parquet                   a row per recording
+    STORE/recordings/<key>/faces.u8       (n, 64, 64, 3) uint8 RGB, raw
+                           track.parquet  a row per frame: time, box, skin colour, face or not
+                           signal.npy     the contact signal, float64
+                           record.json    who, what, ratings, shapes
+
+The key is made from the video's bytes, the signal, the labels and the configuration: what is
+there need not be made again, and what was made differently has another name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pulsefer.core.errors import BadInput
+from pulsefer.core.files import whole_file
+from pulsefer.core.types import DataKind, Signal, SignalKind
+
+FORMAT = 1
+"""Number of the layout above; a store of another number is refused."""
+
+RATINGS = ("valence", "arousal")
+
+
+@dataclass(frozen=True)
+class StoredRecording:
+    """One prepared recording. Arrays are opened when asked for.
+
+    Attributes:
+        folder: `STORE/recordings/<key>`.
+        record: What `record.json` says.
+    """
+
+    folder: Path
+    record: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Content address."""
+        return self.folder.name
+
+    @property
+    def id(self) -> str:
+        """Like `Recording.id`: "deap/s01/trial01"."""
+        return f"{self.record['dataset']}/{self.record['subject']}/{self.record['trial']}"
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return str(self.record["dataset"])
+
+    @property
+    def subject(self) -> str:
+        """Name of the person, unique inside the data set."""
+        return str(self.record["subject"])
+
+    @property
+    def trial(self) -> str:
+        """Name of the trial, unique for the person."""
+        return str(self.record["trial"])
+
+    @property
+    def stimulus(self) -> str:
+        """Name of the clip that was watched."""
+        return str(self.record["stimulus"])
+
+    @property
+    def data_kind(self) -> DataKind:
+        """Either "real" or "synthetic"."""
+        return cast(DataKind, self.record["data_kind"])
+
+    @property
+    def length_s(self) -> float:
+        """Length of the trial, seconds."""
+        return float(self.record["length_s"])
+
+    @cached_property
+    def faces(self) -> NDArray[np.uint8]:
+        """(n, 64, 64, 3) uint8 RGB, memory-mapped, read only. Zeros where there was no face."""
+        shape = tuple(int(size) for size in self.record["faces_shape"])
+        if math.prod(shape) == 0:
+            return np.zeros(shape, np.uint8)
+        return np.memmap(self.folder / "faces.u8", np.uint8, "r", shape=shape)
+
+    @cached_property
+    def track(self) -> pd.DataFrame:
+        """A row per stored frame: time_s, seen, held, box_*_px, skin_r, skin_g, skin_b."""
+        return pd.read_parquet(self.folder / "track.parquet")
+
+    @cached_property
+    def time_s(self) -> NDArray[np.float64]:
+        """(n,) times of the stored frames."""
+        return self.track["time_s"].to_numpy(np.float64)
+
+    @cached_property
+    def seen(self) -> NDArray[np.bool_]:
+        """(n,) whether the frame shows a face."""
+        return self.track["seen"].to_numpy(bool)
+
+    @cached_property
+    def signal(self) -> Signal:
+        """The contact signal on the video's clock."""
+        values = np.load(self.folder / "signal.npy", allow_pickle=False)
+        kind = cast(SignalKind, self.record["signal_kind"])
+        return Signal(
+            kind, values, float(self.record["signal_fs_hz"]), float(self.record["signal_start_s"])
+        )
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of prepared recordings, in the order of their ids."""
+
+    path: Path
+    recordings: tuple[StoredRecording, ...]
+    config: Mapping[str, Any]
+
+    def __iter__(self) -> Iterator[StoredRecording]:
+        return iter(self.recordings)
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    @property
+    def data_kind(self) -> DataKind:
+        """Either kind; "synthetic" as soon as one recording is."""
+        kinds = {recording.data_kind for recording in self.recordings}
+        return "real" if kinds == {"real"} else "synthetic"
+
+    @property
+    def crop(self) -> Mapping[str, Any]:
+        """How faces were found and cut: travels with every model trained on this store."""
+        return cast("Mapping[str, Any]", self.config["follow"])
+
+
+def open_store(path: Path) -> Store:
+    """Open what `prepare` made.
+
+    Raises:
+        BadInput: no store there, an empty one, or one of another layout.
+    """
+    path = Path(path)
+    index = path / "index.parquet"
+    if not index.is_file():
+        raise BadInput(
+            str(path),
+            expected="a store with index.parquet",
+            found="none",
+            remedy="make one with `pulsefer data prepare deap ROOT --store DIR`",
+        )
+    config = read_store_json(path)
+    keys = pd.read_parquet(index)["key"]
+    recordings = tuple(read_record(path / "recordings" / key) for key in keys)
+    if not recordings:
+        raise BadInput(
+            str(path),
+            expected="at least one prepared recording",
+            found="an empty index",
+            remedy="look at what `prepare` skipped and why",
+        )
+    return Store(path, recordings, config)
+
+
+def read_store_json(path: Path) -> dict[str, Any]:
+    """The store's own description, or BadInput."""
+    file = path / "store.json"
+    try:
+        description = cast("dict[str, Any]", json.loads(file.read_text("utf-8")))
+        found = int(description["format"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            str(file), expected="a store description", found=f"{type(error).__name__}: {error}"
+        ) from error
+    if found != FORMAT:
+        raise BadInput(
+            str(file),
+            expected=f"a store of layout {FORMAT}",
+            found=f"layout {found}",
+            remedy="prepare again into a new folder",
+        )
+    return cast("dict[str, Any]", description["config"])
+
+
+def read_record(folder: Path) -> StoredRecording:
+    """One recording, or BadInput if its description is missing or its faces are cut."""
+    try:
+        record = json.loads((folder / "record.json").read_text("utf-8"))
+        expected = math.prod(record["faces_shape"])
+        found = (folder / "faces.u8").stat().st_size
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            str(folder), expected="a prepared recording", found=f"{type(error).__name__}: {error}"
+        ) from error
+    if expected != found:
+        raise BadInput(
+            str(folder / "faces.u8"),
+            expected=f"{expected} bytes",
+            found=f"{found}",
+            remedy="delete this folder and prepare again",
+        )
+    return StoredRecording(folder, record)
+
+
+def write_index(path: Path, recordings: list[StoredRecording]) -> None:
+    """Put the table of recordings beside them, sorted by id."""
+    rows = [
+        {
+            "id": recording.id,
+            "key": recording.key,
+            "dataset": recording.dataset,
+            "subject": recording.subject,
+            "trial": recording.trial,
+            "stimulus": recording.stimulus,
+            "data_kind": recording.data_kind,
+            "length_s": recording.length_s,
+            "n_frames": len(recording.track),
+            "face_share": float(recording.seen.mean()) if len(recording.track) else 0.0,
+            **{name: float(recording.record["ratings"].get(name, math.nan)) for name in RATINGS},
+        }
+        for recording in sorted(recordings, key=lambda recording: recording.id)
+    ]
+    columns = [
+        "id", "key", "dataset", "subject", "trial", "stimulus", "data_kind", "length_s",
+        "n_frames", "face_share", *RATINGS,
+    ]  # fmt: skip
+    with whole_file(path / "index.parquet") as part:
+        pd.DataFrame(rows, columns=columns).to_parquet(part, index=False)
