@@ -168,13 +168,14 @@ def subject(seed: int, name: str) -> Subject:
         return float(rng.uniform(low, high))
 
     red, green, blue = rng.uniform(0.35, 1.0, 3)
+    tone = between(0.0, 1.0)
     return Subject(
         name=name,
         hr_z=between(-math.sqrt(3), math.sqrt(3)),  # uniform, variance 1
         valence_z=between(-math.sqrt(3), math.sqrt(3)),
         arousal_z=between(-math.sqrt(3), math.sqrt(3)),
-        tone=between(0.0, 1.0),
-        hair=between(0.0, 1.0),
+        tone=tone,
+        hair=between(0.8 * tone, 1.0),  # fair hair is rare above dark skin
         clothes_rgb=(float(red), float(green), float(blue)),
         mirrored=bool(rng.integers(2)),
         face_width=between(0.88, 1.12),

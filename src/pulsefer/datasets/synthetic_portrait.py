@@ -56,7 +56,7 @@ _TEETH = (
 _WALL_RGB = np.array([168.0, 172.0, 176.0], np.float32)
 _CLOTH_RGB = np.array([150.0, 150.0, 150.0], np.float32)
 _LIP_SHADOW_RGB = np.array([96.0, 48.0, 46.0], np.float32)
-_DARK_SKIN_RGB = np.array([0.46, 0.36, 0.31], np.float32)
+_DARK_SKIN_RGB = np.array([0.54, 0.44, 0.36], np.float32)
 _DARK_HAIR_RGB = np.array([0.22, 0.22, 0.30], np.float32)
 _EXPOSURE = 0.84
 """The photograph's skin comes near 255; darker, the pulse of a bright forehead is not clipped."""
@@ -148,10 +148,10 @@ def paint(person: Subject, *, shut: float) -> NDArray[np.float32]:
     head += gap * (_LIP_SHADOW_RGB * (1 + tone) / 2 - head)
 
     side = np.abs(x - 220)
-    shoulder_y = 181 + 50 * (1 - np.exp(-np.maximum(side - 33, 0) / 38))
-    shoulder_y += np.maximum(side - 105, 0) ** 2 / 45
+    shoulder_y = 182 + 36 * (1 - np.exp(-np.maximum(side - 33, 0) / 24))
+    shoulder_y += np.maximum(side - 115, 0) ** 2 / 40
     cloth = _smooth(y - shoulder_y, -1.0, 1.5)[..., None]
-    shade = 1 - 0.25 * (side / 130) ** 2 + 0.10 * np.sin(side / 9 + y / 17) * (side > 20)
+    shade = 1 - 0.25 * (side / 130) ** 2 + 0.06 * np.sin(side / 9 + y / 17) * (side / 60)
     shade *= 0.75 + 0.25 * _smooth(y - shoulder_y, 0, 16)
     wall = _WALL_RGB * (1.04 - 0.0004 * (y[..., None] - TOP_PX))
     clothes = _CLOTH_RGB * np.array(person.clothes_rgb, np.float32) * shade[..., None]

@@ -78,17 +78,17 @@ def undo_expression(x: Field, y: Field, pleasant: float, awake: float) -> tuple[
     """
     dx, dy = np.zeros_like(x), np.zeros_like(y)
     # The photograph is about +0.8: 0 is a straight mouth, -1 a bent one.
-    drop_px = 4.5 - 5.5 * pleasant
+    drop_px = 5.5 - 8.0 * pleasant
     wide_px = 1.0 + 2.2 * pleasant - 1.5
     for side, (corner_x, corner_y) in zip((-1, 1), MOUTH_CORNERS, strict=True):
         corner = _bump(x, y, (corner_x, corner_y + drop_px / 2), 11, 12)
         dy += drop_px * corner
         dx += side * wide_px * corner
-    dy -= 0.18 * drop_px * _bump(x, y, (MOUTH[0], MOUTH[1]), 9, 8)
-    lid_px, brow_px = 2.9 * awake, 2.2 + 4.2 * awake
+    dy -= 0.25 * drop_px * _bump(x, y, MOUTH, 9, 9)
+    lid_px, brow_px = 2.2 * awake - 0.3, 1.5 + 4.0 * awake
     for lid, brow, inner in zip(UPPER_LIDS, BROWS, INNER_BROWS, strict=True):
         dy -= lid_px * _bump(x, y, lid, 9.5, 4.2)
-        dy -= brow_px * _bump(x, y, (brow[0], brow[1] - brow_px / 2), 13, 8)
+        dy -= brow_px * _bump(x, y, (brow[0], brow[1] - brow_px / 2 - 2), 14, 5)
         dy += max(0.0, -pleasant) * 3.5 * _bump(x, y, inner, 6, 6)
     x, y = x - dx, y - dy
 
@@ -109,7 +109,7 @@ def undo_expression(x: Field, y: Field, pleasant: float, awake: float) -> tuple[
 
 def shutting(pleasant: float) -> float:
     """How much of the photographed gap between the lips is shut, 0-1; valence -1 - 1."""
-    return float(np.clip(0.55 - 0.75 * pleasant, 0.0, 0.92))
+    return float(np.clip(0.8 - 0.8 * pleasant, 0.0, 0.95))
 
 
 def _bump(x: Field, y: Field, at: tuple[float, float], width: float, height: float) -> Field:
