@@ -29,10 +29,10 @@ INNER_BROWS = ((213.0, 92.0), (237.0, 93.0))
 NOSE = (226.0, 122.0)
 MOUTH = (223.0, 146.0)
 """Middle of the gap between the lips."""
-MOUTH_CORNERS = ((203.0, 140.5), (243.5, 141.0))
+MOUTH_HALF_PX = 20.5
+"""From there to either corner, across; the corners lie 5 higher: she smiles."""
 MOUTH_GAP_PX = 7.5
 """Height of the gap, in which the teeth show, at the middle of the mouth."""
-CHIN = (222.0, 177.0)
 
 # Outline of face and neck below the ears, where hair no longer tells head from wall, and around
 # the dark collar that is left out.
@@ -50,7 +50,7 @@ _FACE = (
 )  # fmt: skip
 _TEETH = (
     (204, 140.5), (209, 141), (216, 142), (224, 142.5), (232, 142), (238, 141), (242, 140.5),
-    (238, 145.5), (233, 148), (226, 149.5), (218, 149.5), (211, 147.5), (206, 144),
+    (239, 146), (233, 149.5), (226, 151), (218, 151), (211, 148.5), (205, 144),
 )  # fmt: skip
 
 _WALL_RGB = np.array([168.0, 172.0, 176.0], np.float32)
@@ -58,8 +58,8 @@ _CLOTH_RGB = np.array([150.0, 150.0, 150.0], np.float32)
 _LIP_SHADOW_RGB = np.array([96.0, 48.0, 46.0], np.float32)
 _DARK_SKIN_RGB = np.array([0.54, 0.44, 0.36], np.float32)
 _DARK_HAIR_RGB = np.array([0.22, 0.22, 0.30], np.float32)
-_EXPOSURE = 0.84
-"""The photograph's skin comes near 255; darker, the pulse of a bright forehead is not clipped."""
+_EXPOSURE = 0.96
+"""The photograph's skin comes near 255; a little darker, no pulse is clipped in the light."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +106,7 @@ def portrait() -> Portrait:
     head = np.where(y < 128, head, np.minimum(lower_head, 1))
 
     face = _polygon(_FACE, 1.2)
-    teeth = _polygon(_TEETH, 0.5)
+    teeth = _polygon(_TEETH, 0.7)
     eyes = np.zeros_like(face)
     for eye_x, eye_y in EYES:
         from_eye = np.hypot((x - np.float32(eye_x)) / 12, (y - np.float32(eye_y)) / 6)
@@ -148,7 +148,7 @@ def paint(person: Subject, *, shut: float) -> NDArray[np.float32]:
     head += gap * (_LIP_SHADOW_RGB * (1 + tone) / 2 - head)
 
     side = np.abs(x - 220)
-    shoulder_y = 182 + 36 * (1 - np.exp(-np.maximum(side - 33, 0) / 24))
+    shoulder_y = 176 + 42 * (1 - np.exp(-np.maximum(side - 33, 0) / 24))
     shoulder_y += np.maximum(side - 115, 0) ** 2 / 40
     cloth = _smooth(y - shoulder_y, -1.0, 1.5)[..., None]
     shade = 1 - 0.25 * (side / 130) ** 2 + 0.06 * np.sin(side / 9 + y / 17) * (side / 60)
@@ -156,8 +156,11 @@ def paint(person: Subject, *, shut: float) -> NDArray[np.float32]:
     wall = _WALL_RGB * (1.04 - 0.0004 * (y[..., None] - TOP_PX))
     clothes = _CLOTH_RGB * np.array(person.clothes_rgb, np.float32) * shade[..., None]
     picture = wall + cloth * (clothes - wall)
-    picture += layers.head[..., None] * (head - picture)
-    skin = layers.skin * layers.head
+    # The collar hides the dark rim that the photograph's own leaves on the neck.
+    collar_y = np.asarray(186 - 7 * ((x - 224) / 32) ** 2, np.float32)
+    bare_head = layers.head * (1 - _smooth(y - collar_y, -1.0, 0.6))
+    picture += bare_head[..., None] * (head - picture)
+    skin = layers.skin * bare_head
     canvas = np.concatenate([picture * _EXPOSURE, skin[..., None]], axis=2)
     return np.ascontiguousarray(np.moveaxis(canvas, 2, 0), np.float32)
 

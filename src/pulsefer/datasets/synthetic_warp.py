@@ -19,8 +19,8 @@ from pulsefer.datasets.synthetic_portrait import (
     MIDDLE_X,
     MIDDLE_Y,
     MOUTH,
-    MOUTH_CORNERS,
     MOUTH_GAP_PX,
+    MOUTH_HALF_PX,
     NOSE,
     UPPER_LIDS,
 )
@@ -76,35 +76,32 @@ def undo_expression(x: Field, y: Field, pleasant: float, awake: float) -> tuple[
         pleasant: Valence, -1 - 1.
         awake: Arousal, -1 - 1.
     """
-    dx, dy = np.zeros_like(x), np.zeros_like(y)
-    # The photograph is about +0.8: 0 is a straight mouth, -1 a bent one.
-    drop_px = 5.5 - 8.0 * pleasant
-    wide_px = 1.0 + 2.2 * pleasant - 1.5
-    for side, (corner_x, corner_y) in zip((-1, 1), MOUTH_CORNERS, strict=True):
-        corner = _bump(x, y, (corner_x, corner_y + drop_px / 2), 11, 12)
-        dy += drop_px * corner
-        dx += side * wide_px * corner
-    dy -= 0.25 * drop_px * _bump(x, y, MOUTH, 9, 9)
+    # The photograph is near +0.8: at 0 the mouth is straight, at -1 its corners hang.
+    drop_px = 5.5 - 7.5 * pleasant
+    wide_px = 2.2 * pleasant - 0.5
+    across = (x - MOUTH[0]) / MOUTH_HALF_PX
+    outside = np.maximum(np.abs(across) - 1, 0)
+    bend = np.minimum(across**2, 1) * np.exp(-((outside / 0.6) ** 2)) - 0.3 * _bell(across, 0.6)
+    dy = drop_px * bend * _bell(y - MOUTH[1] + 5 - drop_px / 2, 13)
+    dx = wide_px * np.tanh(across * 2) * _bump(x, y, MOUTH, 22, 12)
     lid_px, brow_px = 2.2 * awake - 0.3, 1.5 + 4.0 * awake
     for lid, brow, inner in zip(UPPER_LIDS, BROWS, INNER_BROWS, strict=True):
         dy -= lid_px * _bump(x, y, lid, 9.5, 4.2)
         dy -= brow_px * _bump(x, y, (brow[0], brow[1] - brow_px / 2 - 2), 14, 5)
-        dy += max(0.0, -pleasant) * 3.5 * _bump(x, y, inner, 6, 6)
+        dy += max(0.0, -pleasant) * 2.5 * _bump(x, y, inner, 8, 6)
     x, y = x - dx, y - dy
 
-    # Now in the photograph's own mouth: close the gap from both sides, or open it.
-    across = np.clip((x - MOUTH[0]) / 20.5, -1, 1)
-    shape = np.clip(1 - across**2, 0, 1)
-    middle_y = MOUTH[1] - 5.2 * (1 - shape)
-    gap_px = MOUTH_GAP_PX * shape
-    from_line = y - middle_y
-    fade = np.exp(-((from_line / 16) ** 2))
-    y = y + shutting(pleasant) * gap_px / 2 * np.tanh(from_line / 0.9) * fade
-    # The jaw takes lower lip and chin along.
+    # From here on the mouth is the photograph's. The jaw takes lower lip and chin along ...
+    shape = np.clip(1 - ((x - MOUTH[0]) / MOUTH_HALF_PX) ** 2, 0, 1)
+    line_y = MOUTH[1] - 5.2 * (1 - shape)
     jaw_px = 4.5 * max(0.0, awake)
-    falls = 1 / (1 + np.exp(-np.clip((from_line - 1.5) / 1.3, -30, 30)))
-    falls *= np.exp(-(((x - MIDDLE_X) / 34) ** 2)) * np.exp(-((np.maximum(y - 168, 0) / 14) ** 2))
-    return x, y - jaw_px * falls
+    width_px = 0.4 + 0.3 * jaw_px + 5 * (1 - shape)  # wide enough that nothing folds
+    falls = 0.5 + 0.5 * np.tanh((y - line_y - jaw_px / 2) / (2 * width_px))
+    y = y - jaw_px * falls * _bell(x - MIDDLE_X, 26) * _bell(np.maximum(y - 170, 0), 11)
+    # ... and the lips close the gap from both sides.
+    from_line = y - line_y
+    half_gap_px = shutting(pleasant) * MOUTH_GAP_PX * shape / 2
+    return x, y + half_gap_px * np.tanh(from_line / 0.9) * _bell(from_line, 11)
 
 
 def shutting(pleasant: float) -> float:
@@ -114,4 +111,8 @@ def shutting(pleasant: float) -> float:
 
 def _bump(x: Field, y: Field, at: tuple[float, float], width: float, height: float) -> Field:
     """A bell of height 1; width and height are standard deviations, portrait pixels."""
-    return np.exp(-0.5 * (((x - at[0]) / width) ** 2 + ((y - at[1]) / height) ** 2))
+    return _bell(x - at[0], width) * _bell(y - at[1], height)
+
+
+def _bell(distance: Field, spread: float) -> Field:
+    return np.asarray(np.exp(-0.5 * (distance / spread) ** 2), np.float32)
