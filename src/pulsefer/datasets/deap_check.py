@@ -1,0 +1,347 @@
+"""Is this copy of DEAP whole and what the reader takes it for? One table: expected, found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefer.core.errors import BadInput, Problem
+from pulsefer.core.fan_out import fan_out
+from pulsefer.core.progress import progress
+from pulsefer.datasets.deap_ratings import Rated, read_ratings
+from pulsefer.datasets.deap_signal import (
+    PPG_CHANNEL,
+    music_onsets,
+    prove_order,
+    read_preprocessed,
+    require_alive,
+    signal_from_bdf,
+)
+from pulsefer.datasets.deap_tree import (
+    DEAP_LAYOUT,
+    LICENCE,
+    N_DAT_CHANNELS,
+    N_STIMULI,
+    Layout,
+    Tree,
+    find,
+    missing_videos,
+    subject_name,
+)
+from pulsefer.datasets.deap_video import SHORT_S, CheckedVideo, check_video
+from pulsefer.media.video import frames
+
+Verdict = Literal["ok", "note", "warning", "broken"]
+
+PUBLISHED_HIGH = {"valence": (0.57, 0.09), "arousal": (0.59, 0.15), "liking": (0.67, 0.12)}
+"""Share of ratings above the middle: mean and spread over participants (Koelstra et al. 2012,
+Sec. 6). They do not say to which side 5 itself goes; both rules are printed."""
+RATING_MIDDLE = 5.0
+SHARE_TOLERANCE = 0.02
+"""A whole copy has the published means within this, by one rule or the other."""
+
+_OF_SEVERITY: dict[str, Verdict] = {"error": "broken", "warning": "warning", "note": "note"}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One line of the table.
+
+    Attributes:
+        what: What was looked at.
+        expected: What a whole copy has.
+        found: What this one has.
+        verdict: "ok"; "note" (normal for a partial copy); "warning" (used, but look at it);
+            "broken" (the reader leaves it out).
+    """
+
+    what: str
+    expected: str
+    found: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The table, and what in it is not as it should be."""
+
+    rows: tuple[CheckRow, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is broken."""
+        return all(row.verdict != "broken" for row in self.rows)
+
+
+@dataclass
+class _Table:
+    root: Path
+    rows: list[CheckRow] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, what: str, expected: str, found: str, verdict: Verdict = "ok") -> None:
+        self.rows.append(CheckRow(what, expected, found, verdict))
+
+    def short(self, path: Path | None) -> str:
+        """The path from the root on."""
+        return str(path.relative_to(self.root)) if path else "no file"
+
+    def tell(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        verdict = _OF_SEVERITY[problem.severity]
+        self.add(problem.where, problem.expected, problem.found, verdict)
+
+
+def check(
+    root: Path,
+    *,
+    expect: Layout | None = None,
+    deep: bool = False,
+    workers: int = 1,
+    show_progress: bool = False,
+) -> CheckReport:
+    """Open every file that the reader would, and those that it would not.
+
+    Args:
+        root: Folder of a copy, whole or partial.
+        expect: What a whole copy has; None takes the marker of a specimen, or else DEAP.
+        deep: Decode every video and count its frames: hours for DEAP. Else headers only.
+        workers: Processes that decode.
+        show_progress: A bar on standard error.
+    """
+    table = _Table(Path(root))
+    try:
+        tree = find(root, on_problem=table.tell, expect=expect)
+    except BadInput as bad:
+        table.tell(bad.problem)
+        return CheckReport(tuple(table.rows), tuple(table.problems))
+    table.add("kind of data", "real or synthetic", tree.data_kind)
+    ratings = _check_ratings(tree, table)
+    participants = sorted(
+        {participant for participant, _ in tree.videos} | set(tree.dats) | set(tree.bdfs)
+    )
+    _check_counts(tree, table)
+    n_steps = len(participants) + len(tree.videos) * deep
+    with progress("checking DEAP", n_steps, show=show_progress) as advance:
+        for participant in participants:
+            _check_videos(tree, participant, table)
+            _check_physiology(tree, participant, ratings.get(participant, []), table)
+            advance(1)
+        if deep:
+            _count_all(tree, table, workers, advance)
+    _check_shares(tree, ratings, table)
+    return CheckReport(tuple(table.rows), tuple(table.problems))
+
+
+def _check_ratings(tree: Tree, table: _Table) -> Mapping[int, Sequence[Rated]]:
+    try:
+        ratings = read_ratings(tree.ratings, root=tree.root, on_problem=table.tell)
+    except BadInput as bad:
+        table.tell(bad.problem)
+        return {}
+    n_rows = sum(map(len, ratings.values()))
+    n_expected = tree.layout.n_participants * N_STIMULI
+    table.add(
+        table.short(tree.ratings),
+        f"{n_expected} rows of {tree.layout.n_participants} participants",
+        f"{n_rows} of {len(ratings)}",
+        "ok" if n_rows == n_expected else "warning",
+    )
+    return ratings
+
+
+def _check_counts(tree: Tree, table: _Table) -> None:
+    if not tree.videos:
+        table.tell(
+            Problem(
+                str(tree.root),
+                expected="face videos, face_video/s01/s01_trial01.avi and so on",
+                found="none",
+                remedy=f"unpack face_video.zip here; {LICENCE}",
+            )
+        )
+        return
+    n_expected = sum(tree.layout.n_videos.values())
+    n_found = len(tree.videos)
+    table.add("videos", str(n_expected), str(n_found), "ok" if n_found == n_expected else "note")
+    for problem in missing_videos(tree):
+        table.tell(problem)
+
+
+def _check_videos(tree: Tree, participant: int, table: _Table) -> None:
+    name, layout = subject_name(participant), tree.layout
+    paths = [path for (owner, _), path in sorted(tree.videos.items()) if owner == participant]
+    checked: list[CheckedVideo] = []
+    for path in paths:
+        try:
+            video = check_video(path, layout)
+        except BadInput as bad:
+            table.tell(bad.problem)
+            continue
+        if video.warning:
+            table.tell(video.warning)
+        checked.append(video)
+    if not checked:
+        return
+    sizes = Counter(f"{v.info.width_px}x{v.info.height_px}" for v in checked)
+    size = f"{layout.width_px}x{layout.height_px}"
+    table.add(
+        f"frame size, {name}", size, _counted(sizes), "ok" if set(sizes) == {size} else "warning"
+    )
+    rates = Counter(f"{v.info.fps_hz:.4g}" for v in checked)
+    is_one_rate = not any(video.warning for video in checked)
+    table.add(
+        f"frames/s, {name}",
+        f"{layout.fps_hz:g}",
+        _counted(rates),
+        "ok" if is_one_rate else "warning",
+    )
+    # A header without a number of frames says nothing about the length.
+    known = [video for video in checked if video.info.n_frames]
+    lengths_s = [v.info.n_frames / (v.fps_hz or v.info.fps_hz) for v in known] or [np.nan]
+    table.add(
+        f"length of the videos, {name}",
+        f"{layout.length_s:g} s, at most {SHORT_S:g} s less",
+        f"{min(lengths_s):.2f}-{max(lengths_s):.2f} s",
+    )
+
+
+def _check_physiology(tree: Tree, participant: int, rows: Sequence[Rated], table: _Table) -> None:
+    name, layout = subject_name(participant), tree.layout
+    dat, bdf = tree.dats.get(participant), tree.bdfs.get(participant)
+    is_filmed = any(owner == participant for owner, _ in tree.videos)
+    if is_filmed and not rows:
+        table.add(f"ratings of {name}", f"{N_STIMULI} rows", "none", "broken")
+    for path, look in ((dat, _check_dat), (bdf, _check_bdf)):
+        if path is None:
+            continue
+        try:
+            look(path, layout, rows, table)
+        except BadInput as bad:
+            table.tell(bad.problem)
+    if is_filmed and not dat and not bdf:
+        table.tell(
+            Problem(
+                f"{tree.root}: {name}",
+                expected=f"data_preprocessed_python/{name}.dat or data_original/{name}.bdf",
+                found="neither",
+                remedy="without the pulse there is no heart rate; its videos are left out",
+            )
+        )
+
+
+def _check_dat(path: Path, layout: Layout, rows: Sequence[Rated], table: _Table) -> None:
+    content = read_preprocessed(path, layout)
+    shape = f"({N_STIMULI}, {N_DAT_CHANNELS}, {layout.n_dat_samples})"
+    table.add(f"data in {table.short(path)}", shape, shape)
+    n_alive = 0
+    for row, values in enumerate(content.ppg):
+        try:
+            require_alive(values, f"{path}: row {row}, channel {PPG_CHANNEL}")
+            n_alive += 1
+        except BadInput as bad:
+            table.tell(bad.problem)
+    _add_alive(table, path, n_alive)
+    if rows:
+        prove_order(path, content.labels, rows)
+        said = f"{len(rows)} rows of the table by Experiment_id"
+        table.add(f"labels in {table.short(path)}", said, f"{len(rows)} equal")
+
+
+def _check_bdf(path: Path, layout: Layout, _rows: Sequence[Rated], table: _Table) -> None:
+    starts = music_onsets(path, layout)
+    table.add(f"starts of a video in {table.short(path)}", str(N_STIMULI), str(len(starts)))
+    n_alive = 0
+    for trial in range(1, N_STIMULI + 1):
+        try:
+            signal_from_bdf(path, layout, trial)
+            n_alive += 1
+        except BadInput as bad:
+            table.tell(bad.problem)
+    _add_alive(table, path, n_alive)
+
+
+def _add_alive(table: _Table, path: Path, n_alive: int) -> None:
+    is_whole = n_alive == N_STIMULI
+    what = f"pulse in {table.short(path)}"
+    verdict: Verdict = "ok" if is_whole else "broken"
+    table.add(what, f"{N_STIMULI} trials, finite, not flat", str(n_alive), verdict)
+
+
+def _count_all(tree: Tree, table: _Table, workers: int, advance: Callable[[float], None]) -> None:
+    jobs = [(tree.videos[key], tree.layout) for key in sorted(tree.videos)]
+    counted: dict[int, Problem | int | None] = {}
+    for number, outcome in fan_out(_count_frames, jobs, workers=workers):
+        counted[number] = outcome
+        advance(1)
+    for number, (path, layout) in enumerate(jobs):
+        outcome = counted[number]
+        if isinstance(outcome, Problem):
+            table.tell(outcome)
+        elif outcome is not None:
+            expected = f"{round(layout.length_s * layout.fps_hz)}, a few less"
+            table.add(f"frames that decode, {table.short(path)}", expected, str(outcome))
+
+
+def _count_frames(job: tuple[Path, Layout]) -> Problem | int | None:
+    """Frames that decode, or what is wrong with them; None where the header said so already."""
+    path, layout = job
+    breaks: list[Problem] = []
+    try:
+        video = check_video(path, layout)
+    except BadInput:
+        return None
+    try:
+        n_frames = sum(1 for _ in frames(path, fps_hz=video.fps_hz, on_problem=breaks.append))
+    except BadInput as bad:
+        return bad.problem
+    if breaks:
+        return breaks[0]
+    rate = video.fps_hz or video.info.fps_hz
+    if n_frames / rate < layout.length_s - SHORT_S:
+        return Problem(
+            str(path),
+            expected=f"{video.info.n_frames} frames as the header says",
+            found=f"{n_frames} that decode",
+            remedy="the file is damaged; copy it again",
+        )
+    return n_frames
+
+
+def _check_shares(tree: Tree, ratings: Mapping[int, Sequence[Rated]], table: _Table) -> None:
+    """Share of high ratings by both rules: about 5 % of DEAP's lie just above 5."""
+    if not ratings:
+        return
+    is_whole = tree.data_kind == "real" and len(ratings) == DEAP_LAYOUT.n_participants
+    for scale, (mean, spread) in PUBLISHED_HIGH.items():
+        shares = {
+            participant: _high(np.array([row.ratings[scale] for row in rows]))
+            for participant, rows in ratings.items()
+        }
+        for participant, (above, from_) in shares.items():
+            what = f"high {scale}, {subject_name(participant)}"
+            table.add(what, "no figure published", f"> 5: {above:.1%}, >= 5: {from_:.1%}", "note")
+        means = np.mean(list(shares.values()), axis=0)
+        spreads = np.std(list(shares.values()), axis=0)
+        is_near = bool((np.abs(means - mean) <= SHARE_TOLERANCE).any())
+        table.add(
+            f"high {scale}, mean over participants (spread)",
+            f"{mean:.0%} ({spread:.0%}) in the whole of DEAP",
+            f"> 5: {means[0]:.1%} ({spreads[0]:.1%}), >= 5: {means[1]:.1%} ({spreads[1]:.1%})",
+            ("ok" if is_near else "warning") if is_whole else "note",
+        )
+
+
+def _high(ratings: NDArray[np.float64]) -> tuple[float, float]:
+    return float((ratings > RATING_MIDDLE).mean()), float((ratings >= RATING_MIDDLE).mean())
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{value} ({n})" for value, n in sorted(counts.items()))
