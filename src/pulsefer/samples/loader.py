@@ -6,7 +6,7 @@ Shape suffixes: B batch, T frames of a window, H height, W width, C colour.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,13 +25,13 @@ class Batch(NamedTuple):
         frames: (B, T, H, W, C) uint8 RGB.
         emotion: (B,) float32, 0 or 1.
         hr_bpm: (B,) float32, NaN where there is none.
-        index: (B,) int64, positions in the list of windows.
+        place: (B,) int64, positions in the list of windows.
     """
 
     frames: Tensor
     emotion: Tensor
     hr_bpm: Tensor
-    index: Tensor
+    place: Tensor
 
 
 class WindowFrames(Dataset[Batch]):
@@ -107,5 +107,6 @@ def loader(
     return DataLoader(data, batch_size, sampler=order, collate_fn=_as_it_is)
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: Any) -> Any:
+    """`__getitems__` has gathered the batch already."""
     return batch

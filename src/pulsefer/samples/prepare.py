@@ -156,7 +156,8 @@ class _Outcome:
 
 
 def _prepare_one(job: _Job) -> _Outcome:
-    recording, problems = job.recording, []
+    recording = job.recording
+    problems: list[Problem] = []
     try:
         signal = recording.load_signal()
         beats(signal)  # refuses what no pulse can be read from, before any frame is decoded

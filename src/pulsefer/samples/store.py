@@ -103,12 +103,12 @@ class StoredRecording:
     @cached_property
     def time_s(self) -> NDArray[np.float64]:
         """(n,) times of the stored frames."""
-        return self.track["time_s"].to_numpy(np.float64)
+        return np.asarray(self.track["time_s"], np.float64)
 
     @cached_property
     def seen(self) -> NDArray[np.bool_]:
         """(n,) whether the frame shows a face."""
-        return self.track["seen"].to_numpy(bool)
+        return np.asarray(self.track["seen"], bool)
 
     @cached_property
     def signal(self) -> Signal:

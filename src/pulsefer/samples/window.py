@@ -175,7 +175,7 @@ def window(store: Store, config: WindowConfig | None = None) -> Windows:
 
 def frame_times_s(start_s: float, length_s: float, n_frames: int) -> NDArray[np.float64]:
     """(n_frames,) times at which a window looks: the start of each of n equal parts."""
-    return start_s + np.arange(n_frames) * (length_s / n_frames)
+    return np.asarray(start_s + np.arange(n_frames) * (length_s / n_frames), np.float64)
 
 
 def nearest(time_s: NDArray[np.float64], wanted_s: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -1,0 +1,5 @@
+"""`python -m pulsefer` is `pulsefer`."""
+
+from pulsefer.app.cli import main
+
+main()

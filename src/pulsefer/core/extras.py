@@ -1,0 +1,44 @@
+"""What is installed beside us, found without importing it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+
+NEEDED = (
+    "torch", "lightning", "av", "numpy", "scipy", "pandas", "pyarrow", "neurokit2", "pyedflib",
+    "mtcnn", "scikit-learn", "scikit-image", "joblib",
+)  # fmt: skip
+
+
+def versions(names: tuple[str, ...] = NEEDED) -> Mapping[str, str | None]:
+    """Version by distribution name; None for what is not installed."""
+    found: dict[str, str | None] = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def extras(distribution: str = "pulsefer") -> Mapping[str, bool]:
+    """Optional extras of a distribution, and whether everything they ask for is installed."""
+    try:
+        meta = importlib.metadata.metadata(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    from packaging.requirements import Requirement
+
+    needs = [Requirement(line) for line in meta.get_all("Requires-Dist") or []]
+    names = meta.get_all("Provides-Extra") or []
+    return {
+        extra: all(
+            versions((need.name,))[need.name] is not None
+            for need in needs
+            if need.marker is not None
+            and need.marker.evaluate({"extra": extra})
+            and not need.marker.evaluate({"extra": ""})
+        )
+        for extra in sorted(names)
+    }

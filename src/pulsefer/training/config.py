@@ -1,0 +1,88 @@
+"""What a training is: frozen settings whose defaults are the paper's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pulsefer.models.crnn import CrnnConfig
+from pulsefer.objectives.weighted_sum import LossWeights
+from pulsefer.samples.split import LEAKY, UNITS, Unit
+
+Selection = Literal["last", "validation"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How one model is fitted.
+
+    Paper: Adam, learning rate 0.001, 15 epochs, batch 64, alpha 1, beta 0.01 (Sec. III-D, IV-B).
+
+    Attributes:
+        model: The network; `model.heart_rate` False is the paper's STL, True its MTL.
+        weights: alpha and beta of equation (7).
+        epochs: Passes over the training side.
+        batch_size: Windows per step. The batch RMSE of equation (6) depends on it.
+        learning_rate: Of Adam.
+        hr_start: "default" starts the heart-rate head as PyTorch does, some 79 bpm from the
+            truth; "train_mean" starts its bias at the mean of the training side. Choice: default,
+            as the paper says nothing.
+        precision: "32-true", or "bf16-mixed" for autocast.
+        seed: Initial weights, dropout, order of the windows.
+    """
+
+    model: CrnnConfig = field(default_factory=CrnnConfig)
+    weights: LossWeights = field(default_factory=LossWeights)
+    epochs: int = 15
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    hr_start: Literal["default", "train_mean"] = "default"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise ValueError(
+                f"epochs and batch_size must be at least 1, found {self.epochs}, {self.batch_size}"
+            )
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive, found {self.learning_rate}")
+
+    @property
+    def system(self) -> str:
+        """Name in the paper's tables: "STL" without the heart-rate head, "MTL" with it."""
+        return "MTL" if self.model.heart_rate else "STL"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How the folds are made; its name stands beside every figure.
+
+    Attributes:
+        by: Unit that no fold cuts: "window" (leaky), "trial" or "subject".
+        within: Folds inside each person, one model each, instead of over all persons.
+        folds: How many.
+        validation: Share of the training side that is held out to choose an epoch and to draw
+            the curves; 0 for none.
+        split_seed: Seed of the shuffle.
+    """
+
+    by: Unit = "subject"
+    within: bool = False
+    folds: int = 5
+    validation: float = 0.2
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.by not in UNITS:
+            raise ValueError(f"by is one of {', '.join(UNITS)}; found {self.by!r}")
+
+    @property
+    def name(self) -> str:
+        """For example "subject" or "window within subject"."""
+        return f"{self.by} within subject" if self.within else self.by
+
+    @property
+    def leaky(self) -> bool:
+        """Whether a trial stands on both sides."""
+        return self.by in LEAKY

@@ -1,0 +1,109 @@
+"""One step of the two tasks, for Lightning."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from pulsefer.models.crnn import Crnn, Output
+from pulsefer.models.pixels import to_float
+from pulsefer.objectives.emotion import binary_cross_entropy
+from pulsefer.objectives.heart_rate import batch_rmse
+from pulsefer.objectives.weighted_sum import weighted_sum
+from pulsefer.samples.loader import Batch
+from pulsefer.training.config import TrainConfig
+
+
+class TwoTasks(LightningModule):
+    """Emotion and, where the network has the head, heart rate.
+
+    Sums over the epoch are kept, not means of batches: a smaller last batch must not count more,
+    and a root of a mean is not a mean of roots.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Crnn(config.model)
+        self.train_sums = Sums()
+        self.validation_sums = Sums()
+
+    def training_step(self, batch: Batch, _number: int) -> Tensor:
+        """Equation (7); a batch without any valid heart rate has only the first term."""
+        output = self.model(to_float(batch.frames))
+        losses = {"emotion": binary_cross_entropy(output.emotion_logit, batch.emotion)}
+        if output.hr_bpm is not None:
+            rmse = batch_rmse(output.hr_bpm, batch.hr_bpm)
+            if rmse is not None:
+                losses["heart_rate"] = rmse
+        self.train_sums.add(batch, output, losses["emotion"])
+        weights = self.config.weights.by_task(heart_rate="heart_rate" in losses)
+        return weighted_sum(losses, weights)
+
+    def validation_step(self, batch: Batch, _number: int) -> None:
+        """The same sums on the held-out part."""
+        output = self.model(to_float(batch.frames))
+        loss = binary_cross_entropy(output.emotion_logit, batch.emotion)
+        self.validation_sums.add(batch, output, loss)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Paper: Adam, learning rate 0.001."""
+        fused = self.device.type in ("cpu", "cuda")
+        return torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=fused)
+
+
+class Sums:
+    """Totals over one epoch of one side."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Start an epoch."""
+        self.n = self.n_hr = 0
+        self.bce = self.right = self.squares = 0.0
+
+    def add(self, batch: Batch, output: Output, bce: Tensor) -> None:
+        """Count one batch; nothing here takes part in the gradient."""
+        with torch.no_grad():
+            n = len(batch.emotion)
+            self.n += n
+            self.bce += float(bce) * n
+            high = output.emotion_logit > 0
+            self.right += float((high == (batch.emotion > 0.5)).sum())
+            if output.hr_bpm is not None:
+                valid = batch.hr_bpm.isfinite()
+                error = (output.hr_bpm.float() - batch.hr_bpm)[valid]
+                self.n_hr += int(valid.sum())
+                self.squares += float(error.square().sum())
+
+    def figures(self, side: str) -> dict[str, float]:
+        """Cross-entropy, accuracy and heart-rate RMSE of the epoch; NaN where nothing counted."""
+        return {
+            f"{side}_bce": self.bce / self.n if self.n else math.nan,
+            f"{side}_accuracy": self.right / self.n if self.n else math.nan,
+            f"{side}_hr_rmse_bpm": math.sqrt(self.squares / self.n_hr) if self.n_hr else math.nan,
+        }
+
+
+def predict(model: Crnn, batches: Any, device: torch.device) -> dict[str, Tensor]:
+    """Probabilities and rates of all windows of a loader, in its order.
+
+    Returns:
+        index (n,), emotion_prob (n,), hr_pred_bpm (n,) with NaN where the network has no head.
+    """
+    found: dict[str, list[Tensor]] = {"index": [], "emotion_prob": [], "hr_pred_bpm": []}
+    model.eval().to(device)
+    with torch.inference_mode():
+        for batch in batches:
+            output = model(to_float(batch.frames.to(device)))
+            found["index"].append(batch.place)
+            found["emotion_prob"].append(output.emotion_prob.float().cpu())
+            none = torch.full((len(batch.place),), math.nan)
+            rate = none if output.hr_bpm is None else output.hr_bpm.float().cpu()
+            found["hr_pred_bpm"].append(rate)
+    return {name: torch.cat(parts) for name, parts in found.items()}

@@ -1,0 +1,265 @@
+"""A run: every fold of a protocol, then one model fitted to everything, in one folder.
+
+RUN/run.json               configuration, protocol, data, fingerprint; written first
+RUN/folds/...              what `fit` leaves, a folder per fold
+RUN/predictions.parquet    the test windows of all folds
+RUN/history.csv            the epochs of all folds
+RUN/final/                 the fit to all windows
+RUN/model/                 its network, with card and settings: what `analyze --model RUN` loads
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+import pulsefer
+from pulsefer.core.errors import BadInput
+from pulsefer.core.files import whole_file
+from pulsefer.core.fingerprint import canonical_json, fingerprint
+from pulsefer.core.types import DataKind
+from pulsefer.models import checkpoint
+from pulsefer.models.crnn import Crnn
+from pulsefer.samples.audit import Audit, audit
+from pulsefer.samples.split import Split, split
+from pulsefer.samples.store import Store
+from pulsefer.samples.window import Windows
+from pulsefer.training.card import card
+from pulsefer.training.config import Protocol, TrainConfig
+from pulsefer.training.fit import Advance, Fold, fit, load_weights
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. Tables are read when asked for.
+
+    Attributes:
+        folder: Its folder.
+        about: What `run.json` says.
+    """
+
+    folder: Path
+    about: Mapping[str, Any]
+
+    @property
+    def system(self) -> str:
+        """Either "STL" or "MTL"."""
+        return str(self.about["system"])
+
+    @property
+    def data_kind(self) -> DataKind:
+        """Either "real" or "synthetic"."""
+        return cast(DataKind, self.about["data_kind"])
+
+    @property
+    def dimension(self) -> str:
+        """The rating that was learned."""
+        return str(self.about["windows"]["dimension"])
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Every test window of every fold, once per selection rule."""
+        return pd.read_parquet(self.folder / "predictions.parquet")
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """A row per fold and epoch."""
+        return pd.read_csv(self.folder / "history.csv")
+
+
+def train(
+    store: Store,
+    windows: Windows,
+    protocol: Protocol,
+    config: TrainConfig,
+    *,
+    folder: Path,
+    final: bool = True,
+    advance: Advance | None = None,
+) -> Run:
+    """Fit every fold, gather the predictions, fit one model to everything.
+
+    A kill loses at most one epoch: the same call goes on, and ends in the same bytes.
+
+    Args:
+        store: Where the frames are.
+        windows: What was cut from it.
+        protocol: How the folds are made.
+        config: How one model is fitted.
+        folder: Where the run lives. A run of the same configuration goes on or is returned.
+        final: Also fit the model for `analyze`. No figure comes from it.
+        advance: Called with 1 after every epoch; `epochs_of` says how many there are.
+
+    Raises:
+        BadInput: the folder holds another run, or a fold cannot be trained.
+    """
+    folder = Path(folder)
+    folds = _folds(windows, protocol)
+    audits = [audit(windows.windows, fold) for fold in folds]
+    about = _about(store, windows, protocol, config, folds, audits)
+    _claim(folder, about)
+    done: list[Fold] = [
+        fit(store, windows, fold, config, folder=folder / "folds" / _name(fold), advance=advance)
+        for fold in folds
+    ]
+    _write_tables(folder, folds, done)
+    if final:
+        _fit_final(store, windows, config, folder, about, advance)
+    return Run(folder, about)
+
+
+def epochs_of(windows: Windows, protocol: Protocol, config: TrainConfig, *, final: bool) -> int:
+    """Epochs that `train` will count, for a progress bar."""
+    people = len({window.person for window in windows.windows}) if protocol.within else 1
+    return config.epochs * (protocol.folds * people + final)
+
+
+def open_run(folder: Path) -> Run:
+    """Open a run that finished.
+
+    Raises:
+        BadInput: no run there, or one that did not finish.
+    """
+    folder = Path(folder)
+    try:
+        about = json.loads((folder / "run.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            str(folder),
+            expected="a run with run.json",
+            found=f"{type(error).__name__}",
+            remedy="make one with `pulsefer train STORE --out RUN`",
+        ) from error
+    if not (folder / "predictions.parquet").is_file():
+        raise BadInput(
+            str(folder),
+            expected="a finished run",
+            found="one that was interrupted",
+            remedy="give the same `pulsefer train` command again; it goes on where it was",
+        )
+    return Run(folder, about)
+
+
+def _folds(windows: Windows, protocol: Protocol) -> list[Split]:
+    try:
+        return list(
+            split(
+                windows.windows,
+                by=protocol.by,
+                within=protocol.within,
+                folds=protocol.folds,
+                validation=protocol.validation,
+                seed=protocol.split_seed,
+            )
+        )
+    except ValueError as error:
+        raise BadInput(
+            f"protocol {protocol.name}", expected="folds that the data allow", found=str(error)
+        ) from error
+
+
+def _about(
+    store: Store,
+    windows: Windows,
+    protocol: Protocol,
+    config: TrainConfig,
+    folds: list[Split],
+    audits: list[Audit],
+) -> dict[str, Any]:
+    what = {
+        "train": json.loads(canonical_json(config)),
+        "windows": json.loads(canonical_json(windows.config)),
+        "protocol": json.loads(canonical_json(protocol)),
+        "store": dict(store.config),
+        "recordings": [recording.key for recording in store],
+    }
+    labels = [window.emotion for window in windows.windows]
+    rates = [window.hr_bpm for window in windows.windows if not window.hr_reason]
+    return {
+        **what,
+        "fingerprint": fingerprint(what),
+        "manifest": fingerprint([fold.manifest(windows.windows) for fold in folds]),
+        "protocol_name": protocol.name,
+        "leaky": protocol.leaky,
+        "system": config.system,
+        "data_kind": store.data_kind,
+        "datasets": sorted({recording.dataset for recording in store}),
+        "version": pulsefer.__version__,
+        "n_windows": len(windows.windows),
+        "n_trials": len({window.key for window in windows.windows}),
+        "n_subjects": len({window.person for window in windows.windows}),
+        "high_share": sum(labels) / len(labels),
+        "windows_left_out": dict(windows.left_out),
+        "hr_rejected": dict(windows.hr_rejected),
+        "hr_mean_bpm": sum(rates) / len(rates) if rates else None,
+        "shared": {
+            name: max(getattr(one, name) for one in audits)
+            for name in ("overlap_s", "shared_trials", "shared_subjects", "shared_stimuli")
+        },
+    }
+
+
+def _claim(folder: Path, about: dict[str, Any]) -> None:
+    file = folder / "run.json"
+    if file.is_file():
+        try:
+            there = json.loads(file.read_text("utf-8")).get("fingerprint")
+        except ValueError:
+            there = "unreadable"
+        if there != about["fingerprint"]:
+            raise BadInput(
+                str(folder),
+                expected=f"run {about['fingerprint']} or an empty folder",
+                found=f"run {there}, with other settings or data",
+                remedy="choose another --out, or delete this one",
+            )
+        return
+    with whole_file(file) as part:
+        part.write_text(json.dumps(about, indent=1, sort_keys=True), "utf-8")
+
+
+def _name(fold: Split) -> str:
+    person = fold.within.replace("/", "-") + "-" if fold.within else ""
+    return f"{person}{fold.fold:02d}"
+
+
+def _write_tables(folder: Path, folds: list[Split], done: list[Fold]) -> None:
+    predictions = pd.concat([fold.predictions for fold in done], ignore_index=True)
+    histories = [
+        fold.history.assign(fold=one.fold, within=one.within or "")
+        for one, fold in zip(folds, done, strict=True)
+    ]
+    with whole_file(folder / "history.csv") as part:
+        pd.concat(histories, ignore_index=True).to_csv(part, index=False)
+    with whole_file(folder / "predictions.parquet") as part:
+        predictions.to_parquet(part, index=False)
+
+
+def _fit_final(
+    store: Store,
+    windows: Windows,
+    config: TrainConfig,
+    folder: Path,
+    about: Mapping[str, Any],
+    advance: Advance | None,
+) -> None:
+    everything = Split(
+        by="subject", within=None, fold=0, folds=1, seed=config.seed,
+        train=tuple(range(len(windows.windows))), validation=(), test=(),
+    )  # fmt: skip
+    if (folder / MODEL / checkpoint.CONFIG).is_file():
+        if advance:
+            advance(config.epochs)
+        return
+    fit(store, windows, everything, config, folder=folder / "final", advance=advance)
+    model = Crnn(config.model)
+    load_weights(model, folder / "final", "last")
+    checkpoint.save(model, folder / MODEL, card=card(about), about=about)
