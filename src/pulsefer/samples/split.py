@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.core.seeding import derive_seed
@@ -68,8 +69,9 @@ def split(
     `by="window"` lets one trial stand on both sides. It exists to measure how much a published
     number owes to that, and every report prints the unit next to the number.
 
-    Choice: units are shuffled by the seed and dealt so that both labels are spread evenly
-    (scikit-learn's stratified group k-fold); the class balance of a fold is then not its news.
+    Choice: units are ordered by their share of high labels, chance deciding between equals, and
+    dealt to the folds block by block, so that both labels are spread evenly whatever the unit.
+    (scikit-learn's stratified group k-fold leaves folds empty when units are few.)
 
     Args:
         windows: What to cut.
@@ -99,7 +101,9 @@ def split(
             test, rest = some[dealt == fold], some[dealt != fold]
             chosen = np.zeros(len(rest), bool)
             if validation:
-                parts = max(2, round(1.0 / validation))
+                units = {unit_of(windows[index], by) for index in rest}
+                # With few units one of them is more than the share asked for; none is worse.
+                parts = max(2, min(round(1.0 / validation), len(units)))
                 chosen = _deal(
                     windows, rest, by, parts, derive_seed(seed, "validation", person or "", fold)
                 ) == 0  # fmt: skip
@@ -123,42 +127,21 @@ def unit_of(window: Window, by: Unit) -> str:
 
 
 def _deal(
-    windows: Sequence[Window], some: np.ndarray, by: Unit, parts: int, seed: int
-) -> np.ndarray:
-    """Part number of each window of `some`."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    groups = np.array([unit_of(windows[index], by) for index in some])
-    labels = np.array([windows[index].emotion for index in some])
-    n_units = len(set(groups))
-    if n_units < parts:
+    windows: Sequence[Window], some: NDArray[np.intp], by: Unit, parts: int, seed: int
+) -> NDArray[np.intp]:
+    """Part number of each window of `some`: units of like share of high, dealt out by blocks."""
+    names, unit = np.unique([unit_of(windows[index], by) for index in some], return_inverse=True)
+    if len(names) < parts:
         raise ValueError(
-            f"{parts} parts need at least {parts} {by}s, found {n_units}; use fewer folds"
+            f"{parts} parts need at least {parts} {by}s, found {len(names)}; use fewer folds"
         )
-    dealt = np.empty(len(some), int)
-    # One window is its own group: the plain variant deals the same way without the group search.
-    fewest = np.bincount(labels, minlength=2).min()
-    random_state = seed % 2**32
-    if by == "window" and fewest >= parts:
-        dealer = StratifiedKFold(parts, shuffle=True, random_state=random_state)
-    elif by == "window":
-        return np.random.default_rng(seed).permutation(len(some)) % parts
-    else:
-        dealer = StratifiedGroupKFold(parts, shuffle=True, random_state=random_state)
-        if fewest < parts or _some_part_is_empty(dealer, labels, groups):
-            return _deal_units(groups, parts, seed)
-    for part, (_rest, chosen) in enumerate(dealer.split(labels, labels, groups)):
-        dealt[chosen] = part
-    return dealt
-
-
-def _some_part_is_empty(dealer: object, labels: np.ndarray, groups: np.ndarray) -> bool:
-    return any(len(chosen) == 0 for _rest, chosen in dealer.split(labels, labels, groups))  # type: ignore[attr-defined]
-
-
-def _deal_units(groups: np.ndarray, parts: int, seed: int) -> np.ndarray:
-    """Plain shuffled group k-fold: for data too small to balance."""
-    units = sorted(set(groups))
-    order = np.random.default_rng(seed).permutation(len(units))
-    part_of = {units[position]: number % parts for number, position in enumerate(order)}
-    return np.array([part_of[unit] for unit in groups])
+    high = np.bincount(unit, weights=[windows[index].emotion for index in some])
+    share = high / np.bincount(unit)
+    rng = np.random.default_rng(seed)
+    chance = rng.permutation(len(names))
+    by_share = np.lexsort((chance, share))
+    part_of = np.empty(len(names), np.intp)
+    for begin in range(0, len(names), parts):
+        block = by_share[begin : begin + parts]
+        part_of[block] = rng.permutation(parts)[: len(block)]
+    return part_of[unit]

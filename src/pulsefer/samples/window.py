@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pulsefer.core.errors import BadInput
 from pulsefer.samples.label import THRESHOLDS, Threshold, label
 from pulsefer.samples.store import RATINGS, Store, StoredRecording
-from pulsefer.signals.gate import Gate
+from pulsefer.signals.beats import beats
+from pulsefer.signals.gate import window_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +141,15 @@ def window(store: Store, config: WindowConfig | None = None) -> Windows:
         if emotion is None:
             left_out["middle"] += len(starts)
             continue
-        gate = Gate(recording.signal)
+        signal = recording.signal
+        found_beats = beats(signal)
         for start_s in starts:
             indices = frame_indices(recording.time_s, start_s, config)
             if recording.seen[indices].mean() < config.min_face_share:
                 left_out["face"] += 1
                 continue
-            rate = gate.rate(*_context(start_s, config, recording.length_s))
+            context = _context(start_s, config, recording.length_s)
+            rate = window_rate(signal, found_beats, *context)
             if rate.reason:
                 rejected[rate.reason] += 1
             found.append(
