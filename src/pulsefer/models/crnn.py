@@ -201,47 +201,6 @@ class Crnn(nn.Module):
         return Output(logit, self.heart_rate(feature).squeeze(1) if self.heart_rate else None)
 
 
-class Layer(NamedTuple):
-    """One row of `layers`.
-
-    Attributes:
-        name: Name of the module inside the network.
-        kind: "Conv2d", for example.
-        shape: What comes out for one frame of one clip.
-        parameters: Numbers that are learnt.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    parameters: int
-
-
-def layers(config: CrnnConfig) -> list[Layer]:
-    """The layers of the network in the order in which a clip passes them.
-
-    Shapes are seen, not computed: a clip without memory (PyTorch's meta device) goes through.
-    """
-    rows: list[Layer] = []
-
-    def note(name: str, module: nn.Module, out: Tensor) -> None:
-        n_parameters = sum(p.numel() for p in module.parameters())
-        rows.append(Layer(name, type(module).__name__, tuple(out.shape[1:]), n_parameters))
-
-    with torch.device("meta"):
-        model = Crnn(config).eval()
-        for name, module in model.named_modules():
-            whole = isinstance(module, ConvGru)
-            inside = name.startswith("gru.")
-            if whole or (not inside and not list(module.children())):
-                module.register_forward_hook(
-                    lambda module, _inputs, out, name=name: note(name, module, out)
-                )
-        n_frames = 1 if config.input == "appearance" else 2
-        model(torch.zeros(1, n_frames, 3, FACE_PX, FACE_PX))
-    return rows
-
-
 def _check(x: Tensor, expected: str, ndim: int) -> None:
     if x.ndim != ndim or x.shape[-3:] != (3, FACE_PX, FACE_PX) or not x.is_floating_point():
         raise ValueError(

@@ -1,0 +1,132 @@
+"""Whatever is resampled at once is what scikit-learn and SciPy say of the rows written out."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from pulsefer.metrics import baselines, bootstrap, emotion, heart_rate
+
+PERSONS, ROWS = 6, 300
+
+
+@pytest.fixture(params=range(4))
+def rows(request):
+    chance = np.random.default_rng(request.param)
+    person = np.concatenate([np.arange(PERSONS), chance.integers(0, PERSONS, ROWS - PERSONS)])
+    high = chance.random(ROWS) < np.linspace(0.1, 0.9, PERSONS)[person]
+    prob = np.clip(chance.normal(0.4 + 0.2 * high, 0.2), 0, 1).round(2)  # rounded: ties
+    true_bpm = chance.normal(60 + 5 * person, 8)
+    pred_bpm = true_bpm + chance.normal(2, 6, ROWS)
+    true_bpm[chance.random(ROWS) < 0.1] = np.nan
+    stimulus = chance.integers(0, 5, ROWS)
+    return person, high, prob, true_bpm, pred_bpm, stimulus
+
+
+@pytest.fixture
+def draws():
+    return bootstrap.draw(PERSONS, 25, seed=3)
+
+
+def written_out(person, draw):
+    """Row numbers of one resample: each person's rows, as often as the person was drawn."""
+    return np.concatenate(
+        [np.tile(np.flatnonzero(person == p), int(times)) for p, times in enumerate(draw)]
+    )
+
+
+def test_emotion_of_every_resample_is_that_of_its_rows(rows, draws):
+    person, high, prob, *_ = rows
+    got = emotion.resampled(high, prob, person, draws)
+    assert set(got) == set(emotion.NAMES)
+    for number, one in enumerate(draws):
+        pick = written_out(person, one)
+        expected = emotion.point(high[pick], prob[pick])
+        for name in emotion.NAMES:
+            assert got[name][number] == pytest.approx(expected[name], abs=1e-10, nan_ok=True)
+
+
+def test_heart_rate_of_every_resample_is_that_of_its_rows(rows, draws):
+    person, _, _, true, pred, _ = rows
+    got = heart_rate.resampled(true, pred, person, draws)
+    assert set(got) == set(heart_rate.NAMES)
+    for number, one in enumerate(draws):
+        pick = written_out(person, one)
+        expected = heart_rate.point(true[pick], pred[pick], person[pick])
+        for name in heart_rate.NAMES:
+            assert got[name][number] == pytest.approx(expected[name], abs=1e-8)
+
+
+def test_guesses_of_every_resample_are_those_of_its_rows(rows, draws):
+    person, high, _, true, _, stimulus = rows
+    got = baselines.baselines(high, true, person, stimulus, draws)
+    assert set(got) == set(baselines.NAMES)
+    for number, one in enumerate(draws):
+        pick = written_out(person, one)
+        for name, unit in (("subject", person), ("stimulus", stimulus)):
+            right = sum(
+                max(here.sum(), (~here).sum())
+                for here in (high[pick][unit[pick] == u] for u in np.unique(unit[pick]))
+            )
+            assert got[f"majority_by_{name}"][number] == pytest.approx(right / len(pick))
+        share = high[pick].mean()
+        assert got["majority"][number] == pytest.approx(max(share, 1 - share))
+        bpm = true[pick][~np.isnan(true[pick])]
+        who = person[pick][~np.isnan(true[pick])]
+        assert got["hr_rmse_constant"][number] == pytest.approx(bpm.std())
+        own = np.array([bpm[who == p].mean() for p in who])
+        assert got["hr_rmse_subject_constant"][number] == (
+            pytest.approx(metrics.root_mean_squared_error(bpm, own))
+        )
+
+
+def test_points_are_those_of_the_libraries(rows):
+    person, high, prob, true, pred, _ = rows
+    said, known = prob >= 0.5, ~np.isnan(true)
+    got = {**emotion.point(high, prob), **heart_rate.point(true, pred, person)}
+    true, pred = true[known], pred[known]
+    assert got["accuracy"] == pytest.approx(np.mean(said == high))
+    recalls = metrics.recall_score(high, said, average=None)
+    assert got["balanced_accuracy"] == pytest.approx(recalls.mean())
+    assert got["brier"] == pytest.approx(np.mean((prob - high) ** 2))
+    ranks = stats.mannwhitneyu(prob[high], prob[~high]).statistic
+    assert got["auroc"] == pytest.approx(ranks / (high.sum() * (~high).sum()))
+    assert got["mcc"] == pytest.approx(np.corrcoef(high, said)[0, 1])
+    assert got["hr_rmse"] ** 2 == pytest.approx(got["hr_bias"] ** 2 + (pred - true).var())
+    assert got["hr_pearson"] == pytest.approx(np.corrcoef(true, pred)[0, 1])
+
+
+def test_a_resample_has_as_many_persons_as_there_are(draws):
+    assert (draws.sum(axis=1) == PERSONS).all()
+    assert (draws == np.round(draws)).all()
+
+
+def test_the_same_seed_draws_the_same_persons():
+    assert np.array_equal(bootstrap.draw(9, 5, seed=1), bootstrap.draw(9, 5, seed=1))
+    assert not np.array_equal(bootstrap.draw(9, 5, seed=1), bootstrap.draw(9, 5, seed=2))
+
+
+def test_an_interval_is_the_middle_of_the_values():
+    low, high = bootstrap.interval(np.linspace(0, 1, 1001), n_persons=5)
+    assert (low, high) == pytest.approx((0.025, 0.975))
+
+
+def test_resamples_without_a_value_are_left_out_until_they_are_most():
+    values = np.linspace(0, 1, 1000)
+    values[::3] = np.nan
+    assert np.isfinite(bootstrap.interval(values, 5)).all()
+    values[::2] = np.nan
+    assert np.isnan(bootstrap.interval(values, 5)).all()
+
+
+def test_one_person_has_no_interval():
+    assert np.isnan(bootstrap.interval(np.ones(100), n_persons=1)).all()
+
+
+def test_the_interval_of_a_mean_is_the_textbook_one():
+    chance = np.random.default_rng(0)
+    per_person = chance.normal(0.6, 0.1, 40)
+    draws = bootstrap.draw(40, 4000, seed=0)
+    low, high = bootstrap.interval(draws @ per_person / 40, 40)
+    half = 1.96 * per_person.std() / np.sqrt(40)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.06)
