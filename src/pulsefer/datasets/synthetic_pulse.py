@@ -100,7 +100,7 @@ def pulse_wave(beats_s: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDA
         (n,). The peak comes `FACE_DELAY_S` after each beat. Beats outside the span of `time_s`
         count too: give those just before it.
     """
-    return _of_bells(beats_s, time_s, _blood(FACE_DELAY_S, width_s=0.085))
+    return _of_bells(beats_s, time_s, _blood(FACE_DELAY_S, width_s=0.075))
 
 
 def ppg(
@@ -166,7 +166,7 @@ def ecg(
 
 def _blood(peak_s: float, *, width_s: float) -> list[Bell]:
     """Bells of one pulse, for an interval of 1 s; what follows the peak scales with sqrt."""
-    return [(0.94, peak_s, width_s), (0.26, peak_s + 0.27, 0.07), (0.22, peak_s + 0.22, 0.16)]
+    return [(0.94, peak_s, width_s), (0.26, peak_s + 0.27, 0.07), (0.20, peak_s + 0.20, 0.13)]
 
 
 def _of_bells(
