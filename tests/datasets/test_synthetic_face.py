@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from pulsefer.datasets.synthetic import Effects, Trial, subject
 from pulsefer.datasets.synthetic_face import PULSE_RGB, film
@@ -15,6 +16,15 @@ CORNERS = [(1.0, 1.0), (1.0, 9.0), (9.0, 1.0), (9.0, 9.0)]
 FOREHEAD = (208, 242, 82, 87)
 CHEEK = (188, 198, 112, 124)
 """Left, right, upper, lower edge in the portrait."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads that wait for a busy core make short operations slow."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def trial(name="s01", valence=5.0, arousal=5.0, hr_bpm=75.0, **changes):
