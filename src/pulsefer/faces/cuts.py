@@ -1,0 +1,50 @@
+"""Where a video jumps to another scene: nothing may glide across such a place."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+N_CELLS = 8
+"""A picture is remembered as so many cells across and down."""
+N_SAMPLES = 4
+"""Pixels looked at per cell, across and down."""
+
+
+class Cuts:
+    """Compares each frame with the one before.
+
+    Choice: a cut is where the pattern of 8x8 coarse cells loses its likeness (correlation below
+    0.5) and the cells change by more than 12 grey levels on average. A lamp that goes on changes
+    the level, not the pattern; a moving head or a pan changes the pattern, but little per frame.
+    """
+
+    def __init__(self, *, correlation: float = 0.5, change: float = 12.0) -> None:
+        self.correlation = correlation
+        self.change = change
+        self._last: NDArray[np.float32] | None = None
+
+    def is_cut(self, image: NDArray[np.uint8]) -> bool:
+        """Whether this frame begins another scene; the first frame does not.
+
+        Args:
+            image: (H, W, 3) uint8, RGB.
+        """
+        now = _cells(image)
+        last, self._last = self._last, now
+        if last is None or float(np.abs(now - last).mean()) <= self.change:
+            return False
+        a, b = now - now.mean(), last - last.mean()
+        likeness = float((a * b).sum())
+        return likeness < self.correlation * float(np.sqrt((a * a).sum() * (b * b).sum()) + 1e-6)
+
+
+def _cells(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(8, 8, 3) coarse colours from a regular sample of the pixels."""
+    n = N_CELLS * N_SAMPLES
+    rows, columns = (((np.arange(n) + 0.5) * extent / n).astype(int) for extent in image.shape[:2])
+    sample = image[rows[:, None], columns].astype(np.float32)
+    cells: NDArray[np.float32] = sample.reshape(N_CELLS, N_SAMPLES, N_CELLS, N_SAMPLES, 3).mean(
+        axis=(1, 3)
+    )
+    return cells
