@@ -79,6 +79,8 @@ def test_same_arguments_same_bytes():
     first = shot(trial(), effects, n_frames=5)
     assert first.shape == (5, 144, 192, 3)
     np.testing.assert_array_equal(first, shot(trial(), effects, n_frames=5))
+    torch.set_num_threads(2)
+    np.testing.assert_array_equal(first, shot(trial(), effects, n_frames=5))
     assert not np.array_equal(first, shot(trial(), effects, n_frames=5, seed=2))
 
 
@@ -216,9 +218,9 @@ def test_a_flush_shows_the_rate_in_one_frame_and_can_be_switched_off():
 def test_the_light_leaves_room_for_the_pulse():
     for number in range(24):
         face = shot(centred(f"s{number:02d}", valence=9.0))
-        assert face.max() <= 250
         for box in (FOREHEAD, CHEEK):
             assert part(face, box).min() > 15
+            assert part(face, box).max() < 250
 
 
 def test_people_look_different_and_stay_themselves():

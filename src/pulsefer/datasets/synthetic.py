@@ -32,7 +32,7 @@ class Effects:
 
     Attributes:
         pulse_amplitude: Share of the skin's green level that is lost at the peak of the pulse,
-            0-0.1. Literature and our own videos: 0.005-0.02; 0 films no pulse.
+            0-0.1; 0 films no pulse. In life about 0.005-0.02.
         expression: How visible valence and arousal are in mouth, brows and lids, 0 hidden - 1
             plain.
         arousal_to_hr_bpm: Heart rate added per unit of (arousal - 5) / 4, -40 - 40 bpm.

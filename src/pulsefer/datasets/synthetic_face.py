@@ -26,8 +26,9 @@ PULSE_RGB = (0.33 / 0.77, 1.0, 0.53 / 0.77)
 FLUSH_RGB = (0.0, 1.0, 0.8)
 """Share of a flush in red, green and blue: blood takes green and blue away."""
 N_NOISE_FIELDS = 4
-"""Noise is drawn once and reused from random places: drawing it anew takes half of the time."""
+"""Noise is drawn once and reused; drawn anew for each frame, it would cost half as much again."""
 NOISE_MARGIN_PX = 48
+"""A frame takes its noise from a random place, up to this far from the corner of a field."""
 SLACK = 0.12
 """An expression relaxes by this share and comes back, slowly."""
 
@@ -133,7 +134,7 @@ def _still(
     )
     grid_1HW2 = torch.from_numpy(np.asarray(grid, np.float32))[None]
     still = F.grid_sample(canvas[None], grid_1HW2, "bicubic", "border", align_corners=False)[0]
-    still[:3] = (still[:3] * lit).clamp(0, 250)
+    still[:3] = (still[:3] * lit).clamp(0, 250)  # room for noise; skin stays below
     still[3].clamp_(0, 1)
     return still
 
@@ -170,7 +171,7 @@ def _poses(
 def _moved(pose: NDArray[np.float64], *, out_1HW2: torch.Tensor) -> None:
     """Where in the still picture each pixel of the moved one lies, in `grid_sample`'s -1 - 1.
 
-    What `affine_grid` computes, as sums of a row and a column: a fifth of the time.
+    What `affine_grid` computes, as sums of a row and a column: an eighth of the time.
     """
     _, height_px, width_px, _ = out_1HW2.shape
     right, down, roll, growth = (float(value) for value in pose)

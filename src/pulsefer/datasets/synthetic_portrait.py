@@ -58,7 +58,7 @@ _CLOTH_RGB = np.array([150.0, 150.0, 150.0], np.float32)
 _LIP_SHADOW_RGB = np.array([96.0, 48.0, 46.0], np.float32)
 _DARK_SKIN_RGB = np.array([0.54, 0.44, 0.36], np.float32)
 _DARK_HAIR_RGB = np.array([0.22, 0.22, 0.30], np.float32)
-_EXPOSURE = 0.96
+_EXPOSURE = 0.9
 """The photograph's skin comes near 255; a little darker, no pulse is clipped in the light."""
 
 
