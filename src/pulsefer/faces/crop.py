@@ -5,15 +5,14 @@ Coordinates are continuous: the centre of pixel (0, 0) lies at (0.5, 0.5).
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from torch.nn.functional import avg_pool2d, grid_sample
 
 from pulsefer.core.errors import BadInput
 from pulsefer.faces.detector import check_image
@@ -141,22 +140,15 @@ def crop(image: NDArray[np.uint8], pose: Pose, size_px: int = 64) -> NDArray[np.
             expected=f"a square with a side above 0 and up to {MOST_SIDES} times the picture's",
             found=f"{pose} in a picture of {image.shape[1]}x{image.shape[0]} px",
         )
+    turn, n_half = _turn(pose.angle_rad, size_px)
     cell_px = pose.side_px / (CELLS * size_px)
-    sin, cos = math.sin(pose.angle_rad), math.cos(pose.angle_rad)
-    n_half = CELLS * size_px // 2
-    if sin:
-        n_half = math.ceil(CELLS * size_px / 2 * (abs(sin) + abs(cos))) + 1
     rows, upper, lower = _cells(pose.centre_y_px, cell_px, n_half, image.shape[0])
     columns, left, right = _cells(pose.centre_x_px, cell_px, n_half, image.shape[1])
     region = image[upper:lower, left:right].astype(np.float32)
     by_row = (rows @ region.reshape(lower - upper, -1)).reshape(2 * n_half, right - left, 3)
-    by_cell = columns @ by_row.swapaxes(0, 1).reshape(right - left, -1)
-    lattice_XYC = torch.from_numpy(by_cell.reshape(2 * n_half, 2 * n_half, 3))
-    lattice_1CHW = lattice_XYC.permute(2, 1, 0)[None].contiguous()
-    if sin:
-        lattice_1CHW = _turned(lattice_1CHW, sin, cos, CELLS * size_px)
-    means_HWC = avg_pool2d(lattice_1CHW, CELLS)[0].permute(1, 2, 0)
-    picture: NDArray[np.uint8] = (means_HWC + 0.5).to(torch.uint8).contiguous().numpy()
+    by_column = columns @ by_row.swapaxes(0, 1).reshape(right - left, -1)
+    means = turn @ by_column.reshape(-1, 3)
+    picture: NDArray[np.uint8] = (means + 0.5).astype(np.uint8).reshape(size_px, size_px, 3)
     return picture
 
 
@@ -185,9 +177,35 @@ def _cells(centre_px: float, cell_px: float, n_half: int, n_px: int) -> tuple[An
     return matrix, first, last
 
 
-def _turned(lattice_1CHW: torch.Tensor, sin: float, cos: float, n: int) -> torch.Tensor:
-    """The n x n cells of a lattice turned about the centre of another one."""
-    along = (torch.arange(n, dtype=torch.float32) - (n - 1) / 2) * (2 / lattice_1CHW.shape[-1])
-    x = cos * along[None, :] - sin * along[:, None]
-    y = sin * along[None, :] + cos * along[:, None]
-    return grid_sample(lattice_1CHW, torch.stack([x, y], dim=-1)[None], align_corners=False)
+@functools.lru_cache(maxsize=8)  # the angle of a still head does not change
+def _turn(angle_rad: float, size_px: int) -> tuple[Any, int]:
+    """The matrix that takes the upright lattice to the pixels of an inclined crop.
+
+    Returns:
+        Sparse (size_px^2, (2 n_half)^2) matrix and n_half, half the side of the lattice that it
+        needs, in cells. The lattice counts columns first, then rows; the crop rows first.
+    """
+    n = CELLS * size_px
+    sin, cos = math.sin(angle_rad), math.cos(angle_rad)
+    n_half = math.ceil(n / 2 * (abs(sin) + abs(cos))) + 1
+    along = np.arange(n, dtype=np.float32) - (n - 1) / 2
+    # Place of each sample among the centres of the lattice's cells.
+    x = cos * along[None, :] - sin * along[:, None] + (n_half - 0.5)
+    y = sin * along[None, :] + cos * along[:, None] + (n_half - 0.5)
+    column, row = x.astype(np.int32), y.astype(np.int32)
+    right, low = x - column, y - row
+    first = column * (2 * n_half) + row
+    places = np.stack([first, first + 1, first + 2 * n_half, first + 2 * n_half + 1], axis=-1)
+    shares = np.stack(
+        [(1 - right) * (1 - low), (1 - right) * low, right * (1 - low), right * low], axis=-1
+    ).astype(np.float32)
+    pixels = (size_px, CELLS, size_px, CELLS, 4)
+    matrix = csr_array(
+        (
+            shares.reshape(pixels).swapaxes(1, 2).ravel() / CELLS**2,
+            places.reshape(pixels).swapaxes(1, 2).ravel(),
+            np.arange(0, shares.size + 1, 4 * CELLS**2, dtype=np.int32),
+        ),
+        shape=(size_px**2, (2 * n_half) ** 2),
+    )
+    return matrix, n_half
