@@ -203,7 +203,7 @@ def _report(
     mtl_gap = next(gap for gap in gaps if gap.system == "MTL")
     constant = next(
         r for r in last
-        if r.metric == "hr_constant_rmse_bpm" and (r.system, r.protocol) == ("MTL", "subject")
+        if r.metric == "hr_rmse_constant_bpm" and (r.system, r.protocol) == ("MTL", "subject")
     )  # fmt: skip
     network = next(
         r for r in last

@@ -1,7 +1,7 @@
 """Fit one model to one fold; stop at any moment, start again, end in the same bytes.
 
-What chance decides is a function of the seed and the epoch: the order of the windows, and the
-state of the generator behind dropout, which is set anew at the start of every epoch. So a
+What chance decides is a function of the seed and the place in the training: the order of the
+windows, and the state of the generator behind dropout, which is set anew before every step. So a
 checkpoint at an epoch's end (weights, optimiser, history) is all that an exact resume needs.
 """
 
@@ -158,11 +158,16 @@ class _Epochs(Callback):
         if self.advance and self.history:
             self.advance(len(self.history))
 
-    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        torch.manual_seed(derive_seed(self.seed, trainer.current_epoch))
+    def on_train_epoch_start(self, _trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, TwoTasks)
         module.train_sums.clear()
         module.validation_sums.clear()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, _module: LightningModule, _batch: Any, batch_idx: int
+    ) -> None:
+        # Before every step, not every epoch: a loader that starts again draws from the generator.
+        torch.manual_seed(derive_seed(self.seed, trainer.current_epoch, batch_idx))
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, TwoTasks)
@@ -258,6 +263,7 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         for text in (
             ".*does not have many workers.*",
+            ".*have no `val_dataloader`.*",
             ".*GPU available but not used.*",
             ".*isinstance\\(treespec, LeafSpec\\).*",
             ".*Found .* module\\(s\\) in eval mode.*",

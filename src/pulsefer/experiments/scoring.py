@@ -1,0 +1,127 @@
+"""From runs to rows: every figure with its protocol, counts, interval and baseline."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from pulsefer.core.errors import BadInput
+from pulsefer.core.fingerprint import fingerprint
+from pulsefer.experiments.published import NONE, TABLE_3
+from pulsefer.metrics import emotion
+from pulsefer.metrics.bootstrap import draw, interval
+from pulsefer.metrics.score import score
+from pulsefer.reports.row import Row
+from pulsefer.training.run import Run
+
+HEADLINE = "balanced_accuracy"
+N_RESAMPLES = 2000
+
+
+def gather(run: Run, *, experiment: str, unit: Literal["window", "trial"]) -> list[Row]:
+    """All scores of a run, for each selection rule.
+
+    The published figure stands beside `accuracy`, which is what the paper prints.
+
+    Args:
+        run: A finished run.
+        experiment: Name for the rows.
+        unit: What is counted.
+    """
+    rows = []
+    for selection, predictions in run.predictions.groupby("selection", sort=True):
+        scores = score(predictions, unit=unit, seed=0, n_bootstrap=N_RESAMPLES)
+        n = scores.n_windows if unit == "window" else scores.n_trials
+        for metric, value in scores.values.items():
+            if np.isnan(value.value):
+                continue
+            heart_rate = metric.startswith("hr_")
+            published = TABLE_3.get((_dataset(run), run.dimension, run.system), NONE)
+            published = published if metric == "accuracy" else NONE
+            rows.append(
+                Row(
+                    experiment=experiment,
+                    system=run.system,
+                    dataset=_dataset(run),
+                    data_kind=run.data_kind,
+                    dimension="heart rate" if heart_rate else run.dimension,
+                    metric=metric,
+                    value=value.value,
+                    low=value.low,
+                    high=value.high,
+                    protocol=run.about["protocol_name"],
+                    selection=str(selection),
+                    unit=unit,
+                    n=scores.n_hr if heart_rate else n,
+                    n_subjects=scores.n_subjects,
+                    seed=run.about["train"]["seed"],
+                    config=run.about["fingerprint"],
+                    manifest=run.about["manifest"],
+                    version=run.about["version"],
+                    paper=published.value,
+                    paper_where=published.where,
+                )
+            )
+    return rows
+
+
+def leakage_gap(leaky: Run, honest: Run, *, experiment: str, selection: str = "last") -> Row:
+    """Balanced accuracy by window minus that by subject, of the same windows.
+
+    Choice: the interval draws persons once for both protocols, so that what is hard about a person
+    cancels.
+
+    Raises:
+        BadInput: the two runs did not test the same windows.
+    """
+    key = ["dataset", "subject", "trial", "start_s"]
+    tested = [
+        run.predictions[run.predictions["selection"] == selection].sort_values(key)
+        for run in (leaky, honest)
+    ]
+    if not np.array_equal(*(one[key].to_numpy() for one in tested)):
+        raise BadInput(
+            f"{leaky.folder} and {honest.folder}",
+            expected="the same windows in both",
+            found=f"{len(tested[0])} and {len(tested[1])}, not the same",
+        )
+    person = tested[0].groupby(["dataset", "subject"]).ngroup().to_numpy(np.intp)
+    n_persons = int(person.max()) + 1
+    point = [emotion.point(*_answers(one))[HEADLINE] for one in tested]
+    draws = draw(n_persons, N_RESAMPLES, 0)
+    spread = [emotion.resampled(*_answers(one), person, draws)[HEADLINE] for one in tested]
+    low, high = interval(spread[0] - spread[1], n_persons)
+    return Row(
+        experiment=experiment,
+        system=leaky.system,
+        dataset=_dataset(leaky),
+        data_kind=leaky.data_kind,
+        dimension=leaky.dimension,
+        metric="leakage_gap",
+        value=point[0] - point[1],
+        low=low,
+        high=high,
+        protocol=f"{leaky.about['protocol_name']} − {honest.about['protocol_name']}",
+        selection=selection,
+        unit="window",
+        n=len(person),
+        n_subjects=n_persons,
+        seed=leaky.about["train"]["seed"],
+        config=fingerprint([leaky.about["fingerprint"], honest.about["fingerprint"]]),
+        manifest=fingerprint([leaky.about["manifest"], honest.about["manifest"]]),
+        version=leaky.about["version"],
+    )
+
+
+def _dataset(run: Run) -> str:
+    return "+".join(run.about["datasets"])
+
+
+def _answers(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Truth (n,) bool and probability (n,) of the high class."""
+    return (
+        predictions["emotion"].to_numpy() == 1,
+        predictions["emotion_prob"].to_numpy(np.float64),
+    )
