@@ -15,7 +15,7 @@ from pathlib import Path
 from pulsefer.core.errors import BadInput, OnProblem, Problem
 from pulsefer.core.types import Recording, Signal
 from pulsefer.datasets.deap_fake import write_fake
-from pulsefer.datasets.deap_ratings import Rated, read_ratings
+from pulsefer.datasets.deap_ratings import Rated, read_ratings, row_of, rows_of
 from pulsefer.datasets.deap_signal import (
     music_onsets,
     prove_order,
@@ -26,7 +26,6 @@ from pulsefer.datasets.deap_signal import (
 from pulsefer.datasets.deap_tree import (
     DEAP_LAYOUT,
     LICENCE,
-    N_STIMULI,
     Layout,
     Tree,
     find,
@@ -81,18 +80,17 @@ def _recordings(
     tree: Tree, ratings: Mapping[int, Sequence[Rated]], tell: OnProblem
 ) -> Iterator[Recording]:
     for participant in sorted({participant for participant, _ in tree.videos}):
-        rows = ratings.get(participant, [])
         try:
-            load = _source_of_pulse(tree, participant, rows, tell)
+            rows = rows_of(ratings, participant, table=tree.ratings, on_problem=tell)
+            load = _source_of_pulse(tree, participant, rows)
         except BadInput as bad:
             tell(bad.problem)
             continue
-        row_of = {row.trial: row for row in rows}
         trials = sorted(trial for owner, trial in tree.videos if owner == participant)
         for trial in trials:
             path = tree.videos[participant, trial]
             try:
-                row = _row_of(row_of, trial, path)
+                row = row_of(rows, trial, video=path)
                 video = check_video(path, tree.layout)
             except BadInput as bad:
                 tell(bad.problem)
@@ -113,47 +111,20 @@ def _recordings(
             )
 
 
-def _row_of(row_of: Mapping[int, Rated], trial: int, path: Path) -> Rated:
-    if trial not in row_of:
-        raise BadInput(
-            str(path),
-            expected=f"a row for trial {trial} in participant_ratings.csv",
-            found="none that can be used",
-            remedy="the trial has no ratings and is left out",
-        )
-    return row_of[trial]
-
-
 def _source_of_pulse(
-    tree: Tree, participant: int, rows: Sequence[Rated], tell: OnProblem
+    tree: Tree, participant: int, rows: Sequence[Rated]
 ) -> Callable[[Rated], Callable[[], Signal]]:
     """Prove the order of one participant's trials; give what loads a trial.
 
     What it gives is made of functions of a module and so travels to worker processes.
     """
-    name = subject_name(participant)
-    if not rows:
-        raise BadInput(
-            f"{tree.ratings}: participant {participant}",
-            expected=f"{N_STIMULI} rows",
-            found="none that can be used",
-            remedy=f"the videos of {name} have no ratings and are left out",
-        )
-    if len(rows) < N_STIMULI:
-        tell(
-            Problem(
-                f"{tree.ratings}: participant {participant}",
-                expected=f"{N_STIMULI} rows",
-                found=f"{len(rows)} that can be used",
-                severity="warning",
-            )
-        )
     if dat := tree.dats.get(participant):
         prove_order(dat, read_preprocessed(dat, tree.layout).labels, rows)
         return lambda row: partial(signal_from_dat, dat, tree.layout, row.stimulus)
     if bdf := tree.bdfs.get(participant):
         music_onsets(bdf, tree.layout)
         return lambda row: partial(signal_from_bdf, bdf, tree.layout, row.trial)
+    name = subject_name(participant)
     raise BadInput(
         f"{tree.root}: {name}",
         expected=f"data_preprocessed_python/{name}.dat or data_original/{name}.bdf",

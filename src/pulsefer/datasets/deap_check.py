@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.fan_out import fan_out
 from pulsefer.core.progress import progress
-from pulsefer.datasets.deap_ratings import Rated, read_ratings
+from pulsefer.datasets.deap_pickle import N_CHANNELS
+from pulsefer.datasets.deap_ratings import Rated, read_ratings, row_of, rows_of
 from pulsefer.datasets.deap_signal import (
     PPG_CHANNEL,
     music_onsets,
@@ -26,7 +27,6 @@ from pulsefer.datasets.deap_signal import (
 from pulsefer.datasets.deap_tree import (
     DEAP_LAYOUT,
     LICENCE,
-    N_DAT_CHANNELS,
     N_STIMULI,
     Layout,
     Tree,
@@ -131,8 +131,9 @@ def check(
     n_steps = len(participants) + len(tree.videos) * deep
     with progress("checking DEAP", n_steps, show=show_progress) as advance:
         for participant in participants:
+            rows = _check_rows(tree, participant, ratings, table)
             _check_videos(tree, participant, table)
-            _check_physiology(tree, participant, ratings.get(participant, []), table)
+            _check_physiology(tree, participant, rows, table)
             advance(1)
         if deep:
             _count_all(tree, table, workers, advance)
@@ -173,6 +174,26 @@ def _check_counts(tree: Tree, table: _Table) -> None:
     table.add("videos", str(n_expected), str(n_found), "ok" if n_found == n_expected else "note")
     for problem in missing_videos(tree):
         table.tell(problem)
+
+
+def _check_rows(
+    tree: Tree, participant: int, ratings: Mapping[int, Sequence[Rated]], table: _Table
+) -> Sequence[Rated]:
+    """Ratings of one participant; a video without any is named."""
+    if not ratings:
+        return []
+    try:
+        rows = rows_of(ratings, participant, table=tree.ratings, on_problem=table.tell)
+    except BadInput as bad:
+        table.tell(bad.problem)
+        return []
+    for (owner, trial), path in sorted(tree.videos.items()):
+        if owner == participant:
+            try:
+                row_of(rows, trial, video=path)
+            except BadInput as bad:
+                table.tell(bad.problem)
+    return rows
 
 
 def _check_videos(tree: Tree, participant: int, table: _Table) -> None:
@@ -217,8 +238,6 @@ def _check_physiology(tree: Tree, participant: int, rows: Sequence[Rated], table
     name, layout = subject_name(participant), tree.layout
     dat, bdf = tree.dats.get(participant), tree.bdfs.get(participant)
     is_filmed = any(owner == participant for owner, _ in tree.videos)
-    if is_filmed and not rows:
-        table.add(f"ratings of {name}", f"{N_STIMULI} rows", "none", "broken")
     for path, look in ((dat, _check_dat), (bdf, _check_bdf)):
         if path is None:
             continue
@@ -239,7 +258,7 @@ def _check_physiology(tree: Tree, participant: int, rows: Sequence[Rated], table
 
 def _check_dat(path: Path, layout: Layout, rows: Sequence[Rated], table: _Table) -> None:
     content = read_preprocessed(path, layout)
-    shape = f"({N_STIMULI}, {N_DAT_CHANNELS}, {layout.n_dat_samples})"
+    shape = f"({N_STIMULI}, {N_CHANNELS}, {layout.n_dat_samples})"
     table.add(f"data in {table.short(path)}", shape, shape)
     n_alive = 0
     for row, values in enumerate(content.ppg):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,7 @@ from pulsefer.core.files import whole_folder
 from pulsefer.core.progress import progress
 from pulsefer.core.seeding import derive_seed, generator
 from pulsefer.datasets.deap_fake_bdf import BDF_FS_HZ, write_session
-from pulsefer.datasets.deap_pickle import DatWriter
+from pulsefer.datasets.deap_pickle import N_CHANNELS, write_dat
 from pulsefer.datasets.deap_ratings import SCALES
 from pulsefer.datasets.deap_signal import PPG_CHANNEL
 from pulsefer.datasets.deap_tree import (
@@ -31,7 +31,6 @@ from pulsefer.datasets.deap_tree import (
     DEAP_LAYOUT,
     LEAD_S,
     MARKER,
-    N_DAT_CHANNELS,
     N_STIMULI,
     Layout,
     subject_name,
@@ -208,7 +207,11 @@ def _plant(trial: Trial, layout: Layout, seed: int) -> Planted:
     )
 
 
-def _beats_s(truth: Planted, layout: Layout, seed: int) -> NDArray[np.float64]:
+def planted_beats_s(truth: Planted, layout: Layout, seed: int) -> NDArray[np.float64]:
+    """Beats of one trial, (n,), seconds on the video's clock; `seed` is that of `write_fake`.
+
+    A finger's pulse peaks `FINGER_DELAY_S` later.
+    """
     # Two seconds more on either side: beats outside the signal reach into it.
     return beat_times_s(
         truth.hr_bpm,
@@ -222,7 +225,7 @@ def _beats_s(truth: Planted, layout: Layout, seed: int) -> NDArray[np.float64]:
 
 def _pulse(truth: Planted, layout: Layout, seed: int, fs_hz: float) -> NDArray[np.float64]:
     return ppg(
-        _beats_s(truth, layout, seed),
+        planted_beats_s(truth, layout, seed),
         fs_hz=fs_hz,
         start_s=-LEAD_S,
         end_s=layout.length_s,
@@ -306,7 +309,7 @@ def _write_video(job: _Film) -> None:
     layout, truth = job.layout, job.truth
     images = film(
         job.trial,
-        _beats_s(truth, layout, job.seed),
+        planted_beats_s(truth, layout, job.seed),
         effects=job.effects,
         n_frames=round(layout.length_s * layout.fps_hz),
         fps_hz=layout.fps_hz,
@@ -325,12 +328,15 @@ def _write_dat(job: _Physiology) -> None:
     labels = np.array([[truth.ratings[scale] for scale in SCALES] for truth in by_stimulus])
     # All channels but the pulse are noise that is drawn once: nobody reads them here.
     rng = generator(job.seed, "deap", "eeg", subject)
-    block = 5.0 * rng.normal(size=(N_DAT_CHANNELS, n_samples))
-    path = job.root / "data_preprocessed_python" / f"{subject}.dat"
-    with DatWriter(path, labels, (N_STIMULI, N_DAT_CHANNELS, n_samples)) as file:
+    block = 5.0 * rng.normal(size=(N_CHANNELS, n_samples))
+
+    def trials() -> Iterator[NDArray[np.float64]]:
         for truth in by_stimulus:
             block[PPG_CHANNEL] = _pulse(truth, job.layout, job.seed, DAT_FS_HZ)
-            file.write(block)
+            yield block
+
+    path = job.root / "data_preprocessed_python" / f"{subject}.dat"
+    write_dat(path, labels, trials(), n_samples=n_samples)
 
 
 def _write_bdf(job: _Physiology) -> None:

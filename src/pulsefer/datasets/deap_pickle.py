@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import pickle
 import pickletools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -27,6 +28,9 @@ MAX_OPCODES = 10_000
 
 DTYPES = ("f8", "f4")
 """Kinds of number that are accepted."""
+
+N_CHANNELS = 40
+"""Channels of `data`, pulse and EEG together."""
 
 _REMEDY = "take the file as DEAP delivers it (data_preprocessed_python.zip)"
 
@@ -201,48 +205,40 @@ _KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
-class DatWriter:
-    """Writes the pickle that Python 2 would have written, opcode by opcode, trial by trial.
+def write_dat(
+    path: Path,
+    labels: NDArray[np.float64],
+    trials: Iterable[NDArray[np.float64]],
+    *,
+    n_samples: int,
+) -> None:
+    """Write the pickle that Python 2 would have written, opcode by opcode, trial by trial.
 
     Python 3 cannot write one: it stores text as Unicode and bytes as bytes, and then the latin1
     path, on which everybody's first attempt to load DEAP fails, would never be walked.
 
     Args:
-        path: The file; it appears when the block ends well.
-        labels: (40, 4) float64.
-        shape: Shape of `data`; the first axis is written step by step.
+        path: The file.
+        labels: (trials, 4).
+        trials: As many arrays (40, n_samples).
+        n_samples: Samples of a channel.
+
+    Raises:
+        ValueError: a trial of another shape, or another number of trials than of labels.
     """
-
-    def __init__(
-        self, path: Path, labels: NDArray[np.float64], shape: tuple[int, int, int]
-    ) -> None:
-        self._whole = whole_file(path)
-        self._labels, self._shape = labels, shape
-        self._n_written = 0
-
-    def __enter__(self) -> DatWriter:
-        self._file = self._whole.__enter__().open("wb")
-        self._file.write(b"\x80\x02}(" + _text(b"labels") + _array_head(self._labels.shape))
-        self._file.write(self._labels.astype("<f8").tobytes() + _ARRAY_TAIL)
-        self._file.write(_text(b"data") + _array_head(self._shape))
-        return self
-
-    def write(self, trial: NDArray[np.float64]) -> None:
-        """Append one trial, (channels, samples)."""
-        if trial.shape != self._shape[1:]:
-            raise ValueError(f"a trial has the shape {self._shape[1:]}, found {trial.shape}")
-        self._file.write(np.ascontiguousarray(trial, dtype="<f8").data)
-        self._n_written += 1
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None and self._n_written != self._shape[0]:
-            error = ValueError(f"{self._shape[0]} trials announced, {self._n_written} written")
-            kind = ValueError
-        self._file.write(_ARRAY_TAIL + b"u.")
-        self._file.close()
-        self._whole.__exit__(kind, error, trace)
-        if isinstance(error, ValueError) and trace is None:
-            raise error
+    shape, n_written = (len(labels), N_CHANNELS, n_samples), 0
+    with whole_file(path) as part, part.open("wb") as file:
+        file.write(b"\x80\x02}(" + _text(b"labels") + _array_head(labels.shape))
+        file.write(np.ascontiguousarray(labels, dtype="<f8").data)
+        file.write(_ARRAY_TAIL + _text(b"data") + _array_head(shape))
+        for trial in trials:
+            if trial.shape != shape[1:]:
+                raise ValueError(f"a trial has the shape {shape[1:]}, found {trial.shape}")
+            file.write(np.ascontiguousarray(trial, dtype="<f8").data)
+            n_written += 1
+        if n_written != len(labels):
+            raise ValueError(f"{len(labels)} trials announced, {n_written} written")
+        file.write(_ARRAY_TAIL + b"u.")
 
 
 def _text(word: bytes) -> bytes:

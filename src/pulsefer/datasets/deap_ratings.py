@@ -89,6 +89,52 @@ def read_ratings(path: Path | None, *, root: Path, on_problem: OnProblem) -> dic
     }
 
 
+def rows_of(
+    ratings: Mapping[int, Sequence[Rated]],
+    participant: int,
+    *,
+    table: Path | None,
+    on_problem: OnProblem,
+) -> Sequence[Rated]:
+    """The rows of one participant; fewer than 40 are said.
+
+    Raises:
+        BadInput: none.
+    """
+    rows = ratings.get(participant, [])
+    missing = Problem(
+        f"{table}: participant {participant}",
+        expected=f"{N_STIMULI} rows",
+        found=f"{len(rows)} that can be used",
+        remedy="trials without ratings are left out",
+        severity="warning",
+    )
+    if not rows:
+        raise BadInput(
+            missing.where, expected=missing.expected, found=missing.found, remedy=missing.remedy
+        )
+    if len(rows) < N_STIMULI:
+        on_problem(missing)
+    return rows
+
+
+def row_of(rows: Sequence[Rated], trial: int, *, video: Path) -> Rated:
+    """The row of the trial that a video shows.
+
+    Raises:
+        BadInput: none.
+    """
+    for row in rows:
+        if row.trial == trial:
+            return row
+    raise BadInput(
+        str(video),
+        expected=f"a row for trial {trial} in participant_ratings.csv",
+        found="none that can be used",
+        remedy="the trial has no ratings and is left out",
+    )
+
+
 def _row(path: Path, line: int, cells: Mapping[str, str]) -> Rated:
     participant, trial, stimulus = (
         _whole(path, line, name, cells.get(name, ""), high)

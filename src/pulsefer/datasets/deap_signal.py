@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from pulsefer.core.errors import BadInput
 from pulsefer.core.types import Signal
 from pulsefer.datasets import bdf
-from pulsefer.datasets.deap_pickle import read_dat
+from pulsefer.datasets.deap_pickle import N_CHANNELS, read_dat
 from pulsefer.datasets.deap_ratings import SCALES, Rated
 from pulsefer.datasets.deap_tree import (
     DAT_FS_HZ,
     LEAD_S,
-    N_DAT_CHANNELS,
     N_STIMULI,
     Layout,
 )
@@ -74,7 +73,7 @@ def _read_preprocessed(path: Path, n_samples: int, _size: int, _mtime_ns: int) -
     arrays = read_dat(path)
     expected = {
         "labels": (N_STIMULI, len(SCALES)),
-        "data": (N_STIMULI, N_DAT_CHANNELS, n_samples),
+        "data": (N_STIMULI, N_CHANNELS, n_samples),
     }
     found = {name: array.shape for name, array in arrays.items()}
     if any(found.get(name) != shape for name, shape in expected.items()):

@@ -19,8 +19,6 @@ LEAD_S = 3.0
 """Signal before the first frame in `data_preprocessed_python`, seconds."""
 DAT_FS_HZ = 128.0
 """Sampling rate of `data_preprocessed_python`."""
-N_DAT_CHANNELS = 40
-"""Channels of `data_preprocessed_python`."""
 MARKER = "SPECIMEN.json"
 """Lies at the root of every tree that `write_fake` wrote; such a tree is synthetic."""
 LICENCE = (
@@ -28,6 +26,7 @@ LICENCE = (
     "try `pulsefer demo` meanwhile"
 )
 
+_FOLDERS = {"face_video", "data_preprocessed_python", "data_original", "metadata_csv"}
 _VIDEO = re.compile(r"s(\d\d)_trial(\d\d)\.avi", re.IGNORECASE)
 _SIGNAL = re.compile(r"s(\d\d)\.(dat|bdf)", re.IGNORECASE)
 
@@ -119,8 +118,12 @@ def find(root: Path, *, on_problem: OnProblem, expect: Layout | None = None) -> 
     videos: dict[tuple[int, int], Path] = {}
     signals: dict[str, dict[int, Path]] = {"dat": {}, "bdf": {}}
     tables: dict[str, Path] = {}
-    # The least nested wins: DEAP's own place comes before a backup within it.
-    for path in sorted(_files(root), key=lambda path: (len(path.parts), str(path))):
+
+    def place(path: Path) -> tuple[bool, int, str]:
+        # DEAP's own folders come before somebody's backup, then what is nested least.
+        return _FOLDERS.isdisjoint(path.parts), len(path.parts), str(path)
+
+    for path in sorted(_files(root), key=place):
         if match := _VIDEO.fullmatch(path.name):
             _take(videos, (int(match[1]), int(match[2])), path, on_problem)
         elif match := _SIGNAL.fullmatch(path.name):
