@@ -146,8 +146,11 @@ def crop(image: NDArray[np.uint8], pose: Pose, size_px: int = 64) -> NDArray[np.
     columns, left, right = _cells(pose.centre_x_px, cell_px, n_half, image.shape[1])
     region = image[upper:lower, left:right].astype(np.float32)
     by_row = (rows @ region.reshape(lower - upper, -1)).reshape(2 * n_half, right - left, 3)
-    by_column = columns @ by_row.swapaxes(0, 1).reshape(right - left, -1)
-    means = turn @ by_column.reshape(-1, 3)
+    by_row_turned = np.empty((right - left, 2 * n_half, 3), np.float32)
+    for channel in range(3):  # five times as fast as one copy with swapped axes
+        by_row_turned[..., channel] = by_row[..., channel].T
+    by_cell = columns @ by_row_turned.reshape(right - left, -1)
+    means = turn @ by_cell.reshape(-1, 3)
     picture: NDArray[np.uint8] = (means + 0.5).astype(np.uint8).reshape(size_px, size_px, 3)
     return picture
 
@@ -177,7 +180,7 @@ def _cells(centre_px: float, cell_px: float, n_half: int, n_px: int) -> tuple[An
     return matrix, first, last
 
 
-@functools.lru_cache(maxsize=8)  # the angle of a still head does not change
+@functools.lru_cache(maxsize=32)  # half a megabyte each; see ANGLE_STEP_RAD in `steady`
 def _turn(angle_rad: float, size_px: int) -> tuple[Any, int]:
     """The matrix that takes the upright lattice to the pixels of an inclined crop.
 

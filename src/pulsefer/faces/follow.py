@@ -54,7 +54,7 @@ class FollowConfig:
     detect_every_s: float = 1.0
     look_every_s: float = 0.2
     min_face_fraction: float = 0.15
-    start_score: float = 0.95
+    start_score: float = 0.9
     iou_min: float = 0.3
     hold_s: float = 1.0
     remember_s: float = 5.0

@@ -36,6 +36,9 @@ SMALLEST_FACE_PX: Final = 24
 """Choice: no face smaller than this is looked for, however small the picture."""
 PYRAMID_STEP: Final = 0.709
 """About 1 / sqrt(2): the area halves from level to level."""
+SAME_FACE: Final = 0.5
+"""Choice: of two proposals with a greater IoU the weaker goes. The original keeps more of
+them (0.7), at twice the cost and, on real clips, without one face more."""
 MOST_PROPOSALS: Final = 256
 """Choice: the best so many boxes go on, so that a picture of noise cannot take minutes."""
 ROUNDING_PX: Final = 1 / 64
@@ -155,7 +158,7 @@ class Mtcnn:
             scale *= PYRAMID_STEP
         score, box, shift = torch.cat(scores), torch.cat(boxes).double(), torch.cat(shifts)
         best = score.argsort(descending=True, stable=True)[:MOST_PROPOSALS]
-        best = best[_stay(box[best], score[best], most=0.6)]
+        best = best[_stay(box[best], score[best], most=SAME_FACE)]
         return _square(_shifted(box[best], shift[best]))
 
     def _refine(self, picture: _Areas, boxes: Tensor) -> Tensor:
@@ -163,7 +166,7 @@ class Mtcnn:
         score, shift, _ = self._rnet(picture.look(boxes, 24, 24))
         believed = score >= self.thresholds[1]
         boxes, scores, shift = boxes[believed], score[believed].double(), shift[believed]
-        stay = _stay(boxes, scores, most=0.6)
+        stay = _stay(boxes, scores, most=SAME_FACE)
         return _square(_shifted(boxes[stay], shift[stay]))
 
     def _decide(self, picture: _Areas, boxes: Tensor, factor: int, corner: Tensor) -> list[Face]:

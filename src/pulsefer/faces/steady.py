@@ -7,6 +7,7 @@ get exactly the same square, frame after frame.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -15,6 +16,10 @@ from numpy.typing import NDArray
 from pulsefer.faces.crop import Pose
 
 Floats = NDArray[np.float64]
+
+ANGLE_STEP_RAD = 1 / 256
+"""Choice: angles are rounded to this, which moves no pixel of a 64x64 crop by more than a
+tenth; few angles make quick crops, since each needs a matrix of its own."""
 
 
 class Steady:
@@ -47,7 +52,7 @@ class Steady:
         self._aim = self._at = _state(pose)
         self._speed = np.zeros(4)
         self._stiffness_per_s = 0.0
-        self.pose = pose
+        self.pose = dataclasses.replace(pose, angle_rad=_stepped(pose.angle_rad))
 
     def measure(self, pose: Pose, elapsed_s: float) -> None:
         """Take a newly measured pose into account.
@@ -88,12 +93,16 @@ class Steady:
         decay = math.exp(-w * elapsed_s)
         self._at = self._aim + (gap + pull * elapsed_s) * decay
         self._speed = (self._speed - w * pull * elapsed_s) * decay
-        x, y, log_side, angle = self._at.tolist()
-        self.pose = Pose(x, y, math.exp(log_side), angle)
+        x, y, log_side, angle = (float(part) for part in self._at)
+        self.pose = Pose(x, y, math.exp(log_side), _stepped(angle))
 
 
 def _state(pose: Pose) -> Floats:
     return np.array([pose.centre_x_px, pose.centre_y_px, math.log(pose.side_px), pose.angle_rad])
+
+
+def _stepped(angle_rad: float) -> float:
+    return round(angle_rad / ANGLE_STEP_RAD) * ANGLE_STEP_RAD
 
 
 def _apart(a: Floats, b: Floats) -> float:
