@@ -206,7 +206,15 @@ def test_no_folder_no_videos_and_a_strange_marker_are_errors_at_once(tmp_path, d
     shutil.rmtree(deap_copy / "face_video")
     with pytest.raises(BadInput, match="face videos"):
         read(deap_copy)
-    for text in ("{", '{"dataset": "mahnob", "layout": {}}', '{"layout": 7}'):
+    for text in (
+        "{",
+        '{"layout": 7}',
+        '{"dataset": "mahnob", "layout": {}}',
+        '{"dataset": "deap", "layout": {"length_s": "long"}}',
+        '{"dataset": "deap", "layout": {"fps_hz": 0}}',
+        '{"dataset": "deap", "layout": {"n_videos": {"s1": 3}}}',
+        '{"dataset": "deap", "layout": {"n_videos": 7}}',
+    ):
         (deap_copy / "SPECIMEN.json").unlink()
         (deap_copy / "SPECIMEN.json").write_text(text)
         with pytest.raises(BadInput, match=r"SPECIMEN\.json"):

@@ -73,29 +73,8 @@ def probe(path: Path) -> BdfInfo:
         raise BadInput(
             str(path), expected="a BDF file", found="no such file", remedy="check the path"
         )
-    with path.open("rb") as file:
-        fixed = file.read(256)
-        if len(fixed) < 256 or not fixed.startswith(b"\xffBIOSEMI"):
-            raise BadInput(
-                str(path),
-                expected="a BioSemi BDF header",
-                found=f"{len(fixed)} bytes that begin {fixed[:8]!r}",
-                remedy="copy the file again",
-            )
-        n_channels = _number(path, "number of channels", fixed[252:256])
-        if not 1 <= n_channels <= MAX_CHANNELS:
-            raise BadInput(
-                str(path), expected=f"1-{MAX_CHANNELS} channels", found=str(int(n_channels))
-            )
-        n = int(n_channels)
-        fields = file.read(256 * n)
-    if len(fields) < 256 * n:
-        raise BadInput(
-            str(path),
-            expected=f"a header of {256 * (n + 1)} bytes",
-            found=f"{256 + len(fields)}",
-            remedy="the file is cut; copy it again",
-        )
+    fixed, fields = _header_of(path)
+    n = len(fields) // 256
     record_s = _number(path, "seconds per record", fixed[244:252])
     n_records = int(_number(path, "number of records", fixed[236:244]))
     per_record = [
@@ -213,6 +192,35 @@ def write(
             n_written += 1
         if n_written != n_records:
             raise ValueError(f"the header says {n_records} records, found {n_written}")
+
+
+def _header_of(path: Path) -> tuple[bytes, bytes]:
+    """The first 256 bytes, and the 256 of every channel."""
+    try:
+        with path.open("rb") as file:
+            fixed = file.read(256)
+            is_bdf = len(fixed) == 256 and fixed.startswith(b"\xffBIOSEMI")
+            n = _number(path, "number of channels", fixed[252:256]) if is_bdf else 0
+            fields = file.read(256 * int(n)) if 1 <= n <= MAX_CHANNELS else b""
+    except OSError as error:
+        raise BadInput(str(path), expected="a file that can be read", found=str(error)) from error
+    if not is_bdf:
+        raise BadInput(
+            str(path),
+            expected="a BioSemi BDF header",
+            found=f"{len(fixed)} bytes that begin {fixed[:8]!r}",
+            remedy="copy the file again",
+        )
+    if not 1 <= n <= MAX_CHANNELS:
+        raise BadInput(str(path), expected=f"1-{MAX_CHANNELS} channels", found=f"{n:g}")
+    if len(fields) < 256 * int(n):
+        raise BadInput(
+            str(path),
+            expected=f"a header of {256 * (int(n) + 1)} bytes",
+            found=f"{256 + len(fields)}",
+            remedy="the file is cut; copy it again",
+        )
+    return fixed, fields
 
 
 def _header(labels: Sequence[str], fs_hz: int, n_records: int) -> bytes:

@@ -53,21 +53,21 @@ def read_dat(path: Path) -> dict[str, NDArray[np.floating[Any]]]:
         raise BadInput(
             str(path), expected=f"at most {MAX_BYTES} bytes", found=str(size), remedy=_REMEDY
         )
-    with path.open("rb") as file:
-        try:
+    try:
+        with path.open("rb") as file:
             _look_over(path, file)
             file.seek(0)
             content = _Restricted(path, file).load()
-        except BadInput:
-            raise
-        except Exception as error:
-            # A damaged pickle raises nearly anything: EOFError, KeyError, IndexError, MemoryError.
-            raise BadInput(
-                str(path),
-                expected="a whole pickle",
-                found=f"{type(error).__name__}: {error}",
-                remedy="the file is cut or damaged; copy it again",
-            ) from error
+    except BadInput:
+        raise
+    except Exception as error:
+        # A damaged pickle raises nearly anything: EOFError, KeyError, IndexError, MemoryError.
+        raise BadInput(
+            str(path),
+            expected="a whole pickle",
+            found=f"{type(error).__name__}: {error}",
+            remedy="the file is cut or damaged; copy it again",
+        ) from error
     if not isinstance(content, dict):
         raise BadInput(
             str(path),

@@ -62,7 +62,7 @@ def read_ratings(path: Path | None, *, root: Path, on_problem: OnProblem) -> dic
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(str(path), expected="a table as text", found=str(error)) from error
     header = [name.strip() for name in table[0]] if table else []
     if missing := [name for name in _COLUMNS if name not in header]:

@@ -54,7 +54,7 @@ class Preprocessed:
 def read_preprocessed(path: Path, layout: Layout) -> Preprocessed:
     """Ratings and pulse of one participant.
 
-    A file of DEAP takes half a second and 103 MB to read, for 40 trials: the last two that were
+    A file of DEAP takes about a second and 200 MB to read, for 40 trials: the last two that were
     read stay in memory, in each process, as long as the file does not change.
 
     Raises:

@@ -57,6 +57,9 @@ class Layout:
         height_px: Their height.
         n_participants: Participants in the table of ratings.
         n_videos: Videos of each participant who was filmed; missing ones are the last.
+
+    Raises:
+        ValueError: a size, length or rate that is not positive, or a name like no participant's.
     """
 
     length_s: float = 60.0
@@ -65,6 +68,16 @@ class Layout:
     height_px: int = 576
     n_participants: int = 32
     n_videos: Mapping[str, int] = field(default_factory=_published_videos)
+
+    def __post_init__(self) -> None:
+        """Refuse what no copy can have; a marker file may say anything."""
+        if not min(self.length_s, self.fps_hz, self.width_px, self.height_px) > 0:
+            raise ValueError(f"length, rate and size must be positive, found {self}")
+        for name, n_videos in dict(self.n_videos).items():
+            if not re.fullmatch(r"s\d\d", name) or not 0 <= n_videos <= N_STIMULI:
+                raise ValueError(
+                    f"0-{N_STIMULI} videos of s01, s02 ..., found {n_videos} of {name}"
+                )
 
     @property
     def n_dat_samples(self) -> int:

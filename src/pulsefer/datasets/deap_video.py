@@ -75,8 +75,11 @@ def require_whole_avi(path: Path) -> None:
         raise BadInput(
             str(path), expected="a video file", found="no such file", remedy="check the path"
         )
-    with path.open("rb") as file:
-        head = file.read(12)
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise BadInput(str(path), expected="a file that can be read", found=str(error)) from error
     if len(head) < 12 or head[:4] != b"RIFF":
         return  # no AVI at all: `probe` says what it is
     expected, found = 8 + struct.unpack("<I", head[4:8])[0], path.stat().st_size
