@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from pulsefer.datasets.synthetic_pulse import beat_times_s, ppg
 from pulsefer.samples.store import FORMAT, open_store, read_record, write_index
+
+# Two test processes on two cores: more threads would only wait for each other.
+torch.set_num_threads(1)
 
 FOLLOW = {
     "detect_every_s": 1.0, "look_every_s": 0.2, "min_face_fraction": 0.15, "start_score": 0.95,

@@ -209,21 +209,34 @@ def rates(
     _check(rgb_TC, time_s, method)
     if not len(time_s):
         return []
+    n_steps = math.floor((time_s[-1] - time_s[0]) / step_s + 1e-9)
+    ends_s = time_s[0] + step_s * np.arange(1, n_steps + 1)
+    return [rate_at(rgb_TC, time_s, end_s, window_s=window_s, method=method) for end_s in ends_s]
+
+
+def rate_at(
+    rgb_TC: Floats, time_s: Floats, end_s: float, *, window_s: float = 10.0, method: str = "pos"
+) -> RateAt:
+    """Heart rate as it is known at one time: one value of `rates`, for whoever keeps the frames.
+
+    Args:
+        rgb_TC: As in `pulse`; frames older than the window may be missing.
+        time_s: As in `pulse`.
+        end_s: Time of the value; later frames are not looked at.
+        window_s: Length of the window, 5 s or more.
+        method: A key of `METHODS`.
+    """
     is_seen = np.isfinite(rgb_TC).all(axis=1)
     seen_TC, seen_s = rgb_TC[is_seen], time_s[is_seen]
-    n_steps = math.floor((time_s[-1] - time_s[0]) / step_s + 1e-9)
-    values = []
-    for end_s in time_s[0] + step_s * np.arange(1, n_steps + 1):
-        # Half a microsecond: 10.000000000000002 s has to count as 10 s.
-        first, last = np.searchsorted(seen_s, [end_s - window_s + 5e-7, end_s + 5e-7])
-        gaps = np.flatnonzero(np.diff(seen_s[first:last]) > MAX_GAP_S)
-        first += int(gaps[-1]) + 1 if len(gaps) else 0
-        lost = last == first or end_s - seen_s[last - 1] > MAX_GAP_S
-        rate = NO_RATE
-        if not lost:
-            rate = pulse_rate(seen_TC[first:last], seen_s[first:last], method=method)
-        values.append(RateAt(float(end_s), rate.hr_bpm, rate.quality))
-    return values
+    # Half a microsecond: 10.000000000000002 s has to count as 10 s.
+    first, last = np.searchsorted(seen_s, [end_s - window_s + 5e-7, end_s + 5e-7])
+    gaps = np.flatnonzero(np.diff(seen_s[first:last]) > MAX_GAP_S)
+    first += int(gaps[-1]) + 1 if len(gaps) else 0
+    lost = last == first or end_s - seen_s[last - 1] > MAX_GAP_S
+    rate = NO_RATE
+    if not lost:
+        rate = pulse_rate(seen_TC[first:last], seen_s[first:last], method=method)
+    return RateAt(float(end_s), rate.hr_bpm, rate.quality)
 
 
 def _check(rgb_TC: Floats, time_s: Floats, method: str) -> None:
