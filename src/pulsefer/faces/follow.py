@@ -32,7 +32,7 @@ class FollowConfig:
     """How faces are followed.
 
     Paper: nothing. Its public ancestor replaced faces that were not found by hand.
-    Choice: whole pictures every second, known faces five times a second: a head does little in
+    Choice: whole pictures every two seconds, known faces five times a second: a head does little in
     between, and the pulse band (up to 3 Hz) is not touched by 5 Hz steps. A face that is lost for
     up to a second (a blink of the detector, a hand) keeps its crop; longer gaps stay gaps.
 
@@ -51,7 +51,7 @@ class FollowConfig:
         crop: Geometry of the crop.
     """
 
-    detect_every_s: float = 1.0
+    detect_every_s: float = 2.0
     look_every_s: float = 0.2
     min_face_fraction: float = 0.15
     start_score: float = 0.9
