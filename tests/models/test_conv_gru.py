@@ -143,6 +143,18 @@ def test_two_halves_of_a_clip_are_the_clip():
     torch.testing.assert_close(gru(x), gru(x[2:], gru(x[:2])), rtol=0, atol=1e-6)
 
 
+def test_half_precision_does_not_lose_a_slow_state():
+    torch.manual_seed(6)
+    gru = ConvGru(IN, STATE)
+    set_gate(gru.cell, "z", -4.0)  # every frame moves the state by 2 %
+    x = torch.randn(125, 2, IN, 6, 6) + 1
+    exact = gru(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = gru(x)
+    assert rough.dtype == torch.float32
+    assert (rough - exact).norm() < 0.005 * exact.norm()
+
+
 def test_parameters_are_six_kernels_and_three_biases():
     n = sum(parameter.numel() for parameter in ConvGruCell(128, 128).parameters())
     assert n == 6 * 128 * 128 * 9 + 3 * 128 == 885_120

@@ -54,7 +54,9 @@ class ConvGruCell(nn.Module):
         Returns:
             (B, D, H, W).
         """
-        wz, wr, w = w_BGHW.chunk(3, dim=1)
+        # Under autocast the convolutions run in half precision; the state adds up small changes
+        # over time and stays in that of the weights.
+        wz, wr, w = w_BGHW.to(self.of_input.weight.dtype).chunk(3, dim=1)
         if h_BDHW is None:
             return torch.sigmoid(wz) * torch.tanh(w)
         uz, ur = self.of_state(h_BDHW).chunk(2, dim=1)
