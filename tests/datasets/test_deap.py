@@ -285,6 +285,14 @@ def test_the_table_looks_like_deaps(deap_specimen):
         assert all((row[8] == "") == (participant == "2") for row in own)
 
 
+def test_labels_of_the_pickle_are_the_four_scales_by_clip(deap_specimen):
+    labels = read_dat(deap_specimen.root / "data_preprocessed_python" / "s02.dat")["labels"]
+    text = (deap_specimen.root / "metadata_csv" / "participant_ratings.csv").read_text()
+    own = [row.split(",") for row in text.splitlines() if row.startswith("2,")]
+    for row in own:
+        assert labels[int(row[2]) - 1].tolist() == [float(cell) for cell in row[4:8]]
+
+
 def test_one_rate_for_all_when_asked_for_and_distinct_ones_otherwise(deap_specimen, tmp_path):
     rates = [truth.hr_bpm for truth in deap_specimen.planted if truth.subject == "s01"]
     assert np.diff(np.sort(rates)).min() >= 0.99
