@@ -1,6 +1,10 @@
 """Contact signals and skin colours with beats at known times, for the tests of this room."""
 
+import os
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from pulsefer.core.types import Signal
 
@@ -76,3 +80,15 @@ def skin(time_s, bpm, *, strength=0.01, noise=0.002, light=0.05, seed=0):
     )
     shade_TC = lamp_T[:, None] * (1.0 + noise * rng.standard_normal((len(time_s), 3)))
     return np.array([0.62, 0.45, 0.36]) * blood_TC * shade_TC
+
+
+def fingertips():
+    """(time_s, rgb_TC, bpm of the chest strap) of each person of the shared recordings."""
+    root = os.environ.get("PULSEFER_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")
+    people = sorted(Path(root).glob("welltory/subject_*"))
+    if not people:
+        pytest.skip(f"no welltory folder under {root}; set PULSEFER_SHARED_DATA")
+    for person in people:
+        table = np.loadtxt(person / "PPG.csv", delimiter=",", skiprows=1)
+        intervals_ms = np.loadtxt(person / "RR.txt", ndmin=1)
+        yield table[:, 0] / 1000.0, table[:, 1:], 60000.0 / np.median(intervals_ms)
