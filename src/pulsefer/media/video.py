@@ -181,7 +181,13 @@ def encode(
                 stream = container.add_stream("libx264", rate=rate)
                 stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
                 # One thread: x264's rate control depends on their number, and bytes have to repeat.
-                stream.options = {"crf": str(crf), "preset": preset, "threads": "1"}
+                stream.options = {
+                    "crf": str(crf),
+                    "preset": preset,
+                    "threads": "1",
+                    # Some SIMD code of x264 reads past its rows: equal frames, other bytes.
+                    "x264-params": "cpu-independent=1",
+                }
                 if bit_exact:
                     stream.codec_context.flags |= av.codec.context.Flags.bitexact.value
                     container.flags |= av.container.Flags.bitexact.value
