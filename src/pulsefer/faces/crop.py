@@ -155,6 +155,7 @@ def crop(image: NDArray[np.uint8], pose: Pose, size_px: int = 64) -> NDArray[np.
     return picture
 
 
+@functools.lru_cache(maxsize=16)  # a resting pose asks for the same two, frame after frame
 def _cells(centre_px: float, cell_px: float, n_half: int, n_px: int) -> tuple[Any, int, int]:
     """The matrix that takes pixels of one axis to means over 2 n_half cells around a centre.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,11 +42,16 @@ class Cuts:
 
 
 def _cells(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(8, 8, 3) coarse colours from a regular sample of the pixels."""
+    """(64, 3) coarse colours from a regular sample of the pixels."""
+    sample = image.reshape(-1, 3).take(_places(*image.shape[:2]), axis=0)
+    return sample.mean(axis=1, dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=8)
+def _places(height: int, width: int) -> NDArray[np.intp]:
+    """(64, 16) numbers of the pixels that are looked at, cell by cell."""
     n = N_CELLS * N_SAMPLES
-    rows, columns = (((np.arange(n) + 0.5) * extent / n).astype(int) for extent in image.shape[:2])
-    sample = image[rows[:, None], columns].astype(np.float32)
-    cells: NDArray[np.float32] = sample.reshape(N_CELLS, N_SAMPLES, N_CELLS, N_SAMPLES, 3).mean(
-        axis=(1, 3)
-    )
-    return cells
+    rows, columns = (((np.arange(n) + 0.5) * extent / n).astype(np.intp)
+                     for extent in (height, width))  # fmt: skip
+    places = (width * rows[:, None] + columns).reshape(N_CELLS, N_SAMPLES, N_CELLS, N_SAMPLES)
+    return places.swapaxes(1, 2).reshape(N_CELLS**2, N_SAMPLES**2)

@@ -37,7 +37,8 @@ class FollowConfig:
     up to a second (a blink of the detector, a hand) keeps its crop; longer gaps stay gaps.
 
     Attributes:
-        detect_every_s: Whole pictures are searched this often while all faces are in sight.
+        detect_every_s: Whole pictures are searched this often while all faces are in sight and
+            there may be more.
         look_every_s: Known faces are measured anew this often; without any, or when one is
             missing, whole pictures are searched this often.
         min_face_fraction: Smallest face, in parts of the picture's height.
@@ -185,7 +186,8 @@ class Follower:
                     found[track.face_id] = sight
         quick = not cut and in_sight and len(found) == sum(t.state != "lost" for t in self._tracks)
         strangers: list[Sight] = []
-        if not quick or self._is_due(self._searched_s, config.detect_every_s):
+        full = len(in_sight) == config.max_faces  # nobody else would be let in
+        if not quick or (not full and self._is_due(self._searched_s, config.detect_every_s)):
             sights = [s for face in self.detector.detect(image) if (s := _sight(face, config.crop))]
             self._searched_s = self._now_s
             matched = match(self._tracks, sights, iou_min=config.iou_min)
