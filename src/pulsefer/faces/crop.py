@@ -146,11 +146,14 @@ def crop(image: NDArray[np.uint8], pose: Pose, size_px: int = 64) -> NDArray[np.
     columns, left, right = _cells(pose.centre_x_px, cell_px, n_half, image.shape[1])
     region = image[upper:lower, left:right].astype(np.float32)
     by_row = (rows @ region.reshape(lower - upper, -1)).reshape(2 * n_half, right - left, 3)
-    by_row_turned = np.empty((right - left, 2 * n_half, 3), np.float32)
-    for channel in range(3):  # five times as fast as one copy with swapped axes
-        by_row_turned[..., channel] = by_row[..., channel].T
-    by_cell = columns @ by_row_turned.reshape(right - left, -1)
-    means = turn @ by_cell.reshape(-1, 3)
+    # Channel by channel, so that every product below runs along a row of memory.
+    by_row_turned = np.empty((right - left, 3, 2 * n_half), np.float32)
+    for channel in range(3):
+        by_row_turned[:, channel] = by_row[..., channel].T
+    by_cell = (columns @ by_row_turned.reshape(right - left, -1)).reshape(2 * n_half, 3, -1)
+    means = np.empty((size_px**2, 3), np.float32)
+    for channel in range(3):
+        means[:, channel] = turn @ by_cell[:, channel].ravel()
     picture: NDArray[np.uint8] = (means + 0.5).astype(np.uint8).reshape(size_px, size_px, 3)
     return picture
 
@@ -212,4 +215,5 @@ def _turn(angle_rad: float, size_px: int) -> tuple[Any, int]:
         ),
         shape=(size_px**2, (2 * n_half) ** 2),
     )
+    matrix.sum_duplicates()  # the samples of a pixel share cells: almost half of the entries go
     return matrix, n_half
