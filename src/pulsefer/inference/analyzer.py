@@ -1,6 +1,6 @@
 """A video in, a tidy table out: one row per second and face.
 
-Everything here is causal and streams: a row uses frames up to the end of its second and nothing
+Everything here is causal and streams: a row uses frames before the end of its second and nothing
 after, no more than the last window of any face is held, and the same frames give the same row.
 """
 
@@ -19,17 +19,21 @@ from numpy.typing import NDArray
 
 from pulsefer.core.errors import BadInput, OnProblem
 from pulsefer.core.types import Frame
+from pulsefer.faces.crop import CropConfig
 from pulsefer.faces.detector import Detector
 from pulsefer.faces.follow import FollowConfig, Follower, SeenFace
 from pulsefer.faces.mtcnn import Mtcnn
 from pulsefer.faces.skin import skin_rgb
 from pulsefer.media.video import frames, probe
-from pulsefer.signals.colour import rate_at
+from pulsefer.signals.colour import METHODS, rate_at
 
 if TYPE_CHECKING:
     from pulsefer.inference.predictor import Predictor
 
 Advance = Callable[[float], None]
+
+EARLY_S = 1e-9
+"""A second ends this much early: 2.9999999999999996 s has to count as 3 s."""
 
 BASE_COLUMNS = (
     "time_s", "face_id", "face_score", "box_x_px", "box_y_px", "box_w_px", "box_h_px",
@@ -57,18 +61,24 @@ class AnalyzeConfig:
     follow: FollowConfig = field(default_factory=FollowConfig)
 
     def __post_init__(self) -> None:
-        if self.step_s <= 0:
+        if not self.step_s > 0:
             raise ValueError(f"step_s must be positive, found {self.step_s}")
-        if self.hr_window_s < 5.0:
+        if not self.hr_window_s >= 5.0:
             raise ValueError(f"hr_window_s must be at least 5 s, found {self.hr_window_s}")
+        if self.hr_method not in METHODS:
+            raise ValueError(f"hr_method is one of {', '.join(METHODS)}, found {self.hr_method!r}")
+        if self.fps_hz is not None and not self.fps_hz > 0:
+            raise ValueError(f"fps_hz must be positive, found {self.fps_hz}")
 
 
 class Analyzer:
     """Finds faces, their heart rate, and with a trained run their valence or arousal.
 
-    The heart rate needs no training: it is POS on the colour of the skin (Wang et al. 2017), with
-    a quality in [0, 1]. A trained run adds `valence_prob` or `arousal_prob`, whichever it
-    learned, and `hr_network_bpm` where its network has a heart-rate head.
+    The heart rate needs no training: it is POS on the colour of the skin (Wang et al. 2017). It
+    is given for every second whose face was seen for 5 s, with a quality in [0, 1], however weak
+    the signal: it is for the reader to say how much quality is enough. A trained run adds
+    `valence_prob` or `arousal_prob`, whichever it learned, and `hr_network_bpm` where its network
+    has a heart-rate head.
 
     Args:
         model: Folder of a run that `train` made, or several (one per dimension), or None.
@@ -131,7 +141,7 @@ class Analyzer:
 
         Args:
             path: Any video that FFmpeg reads.
-            start_s: First second wanted.
+            start_s: First second wanted; nothing before it is looked at.
             end_s: Nothing from here on is wanted.
             on_problem: Told if the file breaks off; what was read before is returned.
             advance: Called with the seconds that were done.
@@ -141,36 +151,66 @@ class Analyzer:
             missing. `time_s` is the start of the second. `attrs` says how the table was made.
 
         Raises:
-            BadInput: not a video.
+            BadInput: not a video, or one that ends before `start_s`.
+            ValueError: a span that is none.
         """
         path = Path(path)
         info = probe(path)
         every = max(1, round(info.fps_hz / self.config.fps_hz)) if self.config.fps_hz else 1
-        stream = frames(path, every=every, start_s=start_s, end_s=end_s, on_problem=on_problem)
-        rows = self.frames(_counted(stream, advance), start_s=start_s)
-        return self.table(rows, source=path.name)
+        stream = frames(path, every=every, start_s=start_s, on_problem=on_problem)
+        rows = self.frames(_counted(stream, start_s, advance), start_s=start_s, end_s=end_s)
+        made = self.table(rows, source=path.name)
+        if made.empty:
+            raise BadInput(
+                str(path),
+                expected=f"frames from {start_s:g} s on",
+                found=f"a video of {info.duration_s:.1f} s",
+                remedy="give an earlier start_s",
+            )
+        return made
 
-    def frames(self, stream: Iterable[Frame], *, start_s: float = 0.0) -> Iterator[dict[str, Any]]:
+    def frames(
+        self, stream: Iterable[Frame], *, start_s: float = 0.0, end_s: float = math.inf
+    ) -> Iterator[dict[str, Any]]:
         """Rows of any frames, as they come: of a file, a camera, or a test.
 
         Args:
             stream: Frames in the order of their times.
-            start_s: Start of the first row.
+            start_s: Start of the first row; frames before it are passed over.
+            end_s: The first frame from here on ends it.
+
+        Yields:
+            A row per second and face, as soon as the second is over.
+
+        Raises:
+            ValueError: a span that is none.
         """
+        if not 0 <= start_s < end_s:
+            raise ValueError(f"expected 0 <= start_s < end_s, found {start_s:g} and {end_s:g}")
         follower = Follower(self.config.follow, self.detector)
         keep_s = max([self.config.hr_window_s, *(p.length_s for p in self.predictors)])
         traces: dict[int, _Trace] = {}
-        number, n_frames, frame_s = 0, 0, 0.0
+        number, n_frames = 0, 0
+
+        def is_over(now_s: float) -> bool:
+            return now_s >= start_s + (number + 1) * self.config.step_s - EARLY_S
+
         for frame in stream:
-            while frame.time_s >= start_s + (number + 1) * self.config.step_s - 1e-9:
+            if frame.time_s < start_s:
+                continue
+            while is_over(min(frame.time_s, end_s)):
                 yield from self._rows(traces, start_s, number, n_frames)
                 number, n_frames = number + 1, 0
+            if frame.time_s >= end_s:
+                break
             n_frames += 1
-            frame_s = frame.time_s
             for seen in follower.push(frame):
-                trace = traces.setdefault(seen.face_id, _Trace(bool(self.predictors)))
-                trace.add(frame.time_s, seen, keep_s)
-            for lost in [i for i, t in traces.items() if t.last_s < frame_s - keep_s]:
+                if seen.face_id not in traces:
+                    traces[seen.face_id] = _Trace(
+                        self.config.follow.crop, with_crops=bool(self.predictors)
+                    )
+                traces[seen.face_id].add(frame.time_s, seen, keep_s)
+            for lost in [i for i, t in traces.items() if t.last_s < frame.time_s - keep_s]:
                 del traces[lost]
         if n_frames:
             yield from self._rows(traces, start_s, number, n_frames)
@@ -230,7 +270,8 @@ class Analyzer:
 class _Trace:
     """The last seconds of one face."""
 
-    def __init__(self, with_crops: bool) -> None:
+    def __init__(self, crop: CropConfig, *, with_crops: bool) -> None:
+        self.crop = crop
         self.times: deque[float] = deque()
         self.colours: deque[NDArray[np.float64]] = deque()
         self.pictures: deque[NDArray[np.uint8]] | None = deque() if with_crops else None
@@ -240,12 +281,17 @@ class _Trace:
 
     def add(self, time_s: float, seen: SeenFace, keep_s: float) -> None:
         self.times.append(time_s)
-        self.colours.append(np.asarray(skin_rgb(seen.crop), np.float64))
+        self.last_s = time_s
+        if seen.held:
+            # Whatever hides the face has a colour too, but no pulse.
+            self.colours.append(np.full(3, np.nan))
+        else:
+            self.colours.append(np.asarray(skin_rgb(seen.crop, self.crop), np.float64))
+            self.n_new += 1
+            self.seen = seen
         if self.pictures is not None:
             self.pictures.append(seen.crop)
-        self.n_new += 1
-        self.last_s, self.seen = time_s, seen
-        # One step more than the window: the row is made after its last frame.
+        # A second more than the window: the frame nearest to its start may lie just before it.
         while self.times[0] < time_s - keep_s - 1.0:
             self.times.popleft()
             self.colours.popleft()
@@ -276,10 +322,13 @@ class _Trace:
         }
 
 
-def _counted(stream: Iterator[Frame], advance: Advance | None) -> Iterator[Frame]:
-    told_s = 0.0
+def _counted(stream: Iterator[Frame], start_s: float, advance: Advance | None) -> Iterator[Frame]:
+    told_s = last_s = start_s
     for frame in stream:
         yield frame
-        if advance and frame.time_s - told_s >= 0.5:
-            advance(frame.time_s - told_s)
-            told_s = frame.time_s
+        last_s = frame.time_s
+        if advance and last_s - told_s >= 0.5:
+            advance(last_s - told_s)
+            told_s = last_s
+    if advance:
+        advance(last_s - told_s)

@@ -20,7 +20,7 @@ from pulsefer.faces.follow import FollowConfig
 from pulsefer.models import checkpoint
 from pulsefer.models.crnn import Crnn
 from pulsefer.models.pixels import to_float
-from pulsefer.samples.window import WindowConfig, frame_indices
+from pulsefer.samples.window import WindowConfig, frame_indices, frame_times_s
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Predictor:
         if len(time_s) < 2:
             return nothing
         indices = frame_indices(time_s, start_s, self.windows)
-        wanted_s = start_s + np.arange(len(indices)) * (self.length_s / len(indices))
+        wanted_s = frame_times_s(start_s, self.length_s, self.windows.n_frames)
         usual_s = float(np.median(np.diff(time_s)))
         if np.abs(time_s[indices] - wanted_s).max() > max(2 * usual_s, self.length_s / 10):
             return nothing
@@ -82,34 +82,26 @@ def load_predictors(
     """Networks of several runs, and the one way of cutting faces that they share.
 
     Raises:
-        BadInput: two runs learned the same dimension, or from differently cut faces.
+        BadInput: no run, an unfinished one, two that learned the same dimension, or from
+            differently cut faces.
     """
     place = torch.device(_auto() if device == "auto" else device)
     predictors, follows = [], []
-    for folder in runs:
-        # The run's folder or that of its model: both are what a person may have in hand.
-        folder = folder / "model" if (folder / "model").is_dir() else folder
-        model = checkpoint.load(folder).to(place)
-        about = checkpoint.about(folder)
-        told_follow = dict(about["store"]["follow"])
-        crop = CropConfig(**told_follow.pop("crop"))
-        follows.append(FollowConfig(**told_follow, crop=crop))
-        told = {
-            "fingerprint": about["fingerprint"],
-            "weights_sha256": sha256_file(folder / checkpoint.WEIGHTS),
-            "trained_on": about["datasets"],
-            "data_kind": about["data_kind"],
-            "protocol": about["protocol_name"],
-        }
-        predictors.append(Predictor(model, WindowConfig(**about["windows"]), told, place))
+    for run in runs:
+        predictor, follow = _load(_model_folder(run), place)
+        predictors.append(predictor)
+        follows.append(follow)
     dimensions = [predictor.windows.dimension for predictor in predictors]
     if len(set(dimensions)) < len(dimensions):
         raise BadInput(
-            "--model", expected="one run per dimension", found=f"{', '.join(dimensions)}"
+            "model",
+            expected="one run per dimension",
+            found=f"{', '.join(dimensions)}",
+            remedy="leave one out, or analyse once per run",
         )
     if any(follow != follows[0] for follow in follows):
         raise BadInput(
-            "--model",
+            "model",
             expected="runs trained on faces cut in the same way",
             found="different crops",
             remedy="analyse once per run",
@@ -117,6 +109,52 @@ def load_predictors(
     # A trial has one person, a video may have several.
     follow = dataclasses.replace(follows[0], max_faces=FollowConfig().max_faces)
     return tuple(predictors), follow
+
+
+def _model_folder(run: Path) -> Path:
+    """The folder of the network: a run's, or one that was given itself."""
+    if (run / "model" / checkpoint.CONFIG).is_file():
+        return run / "model"
+    if (run / checkpoint.CONFIG).is_file():
+        return run
+    if (run / "run.json").is_file():
+        raise BadInput(
+            str(run),
+            expected="a run with a network fitted to everything",
+            found="one that was interrupted, or trained with --no-final",
+            remedy="give its `pulsefer train` command again, without --no-final",
+        )
+    raise BadInput(
+        str(run),
+        expected="the folder of a run, or of a network",
+        found="neither run.json nor config.json" if run.is_dir() else "no such folder",
+        remedy="make one with `pulsefer train STORE --out RUN`",
+    )
+
+
+def _load(folder: Path, place: torch.device) -> tuple[Predictor, FollowConfig]:
+    model = checkpoint.load(folder)
+    about = checkpoint.about(folder)
+    try:
+        told_follow = dict(about["store"]["follow"])
+        crop = CropConfig(**told_follow.pop("crop"))
+        follow = FollowConfig(**told_follow, crop=crop)
+        windows = WindowConfig(**about["windows"])
+        told = {
+            "fingerprint": about["fingerprint"],
+            "weights_sha256": sha256_file(folder / checkpoint.WEIGHTS),
+            "trained_on": about["datasets"],
+            "data_kind": about["data_kind"],
+            "protocol": about["protocol_name"],
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(
+            str(folder / checkpoint.CONFIG),
+            expected="what a run says of its windows, faces and data",
+            found=f"{type(error).__name__}: {error}",
+            remedy="give a run that this version of `pulsefer train` made",
+        ) from error
+    return Predictor(model.to(place), windows, told, place), follow
 
 
 def _auto() -> str:
