@@ -144,7 +144,7 @@ class Analyzer:
             start_s: First second wanted; nothing before it is looked at.
             end_s: Nothing from here on is wanted.
             on_problem: Told if the file breaks off; what was read before is returned.
-            advance: Called with the seconds that were done.
+            advance: Called with `step_s` after every step.
 
         Returns:
             A row per second and face; a second without a face has one row whose `face_id` is
@@ -158,8 +158,8 @@ class Analyzer:
         info = probe(path)
         every = max(1, round(info.fps_hz / self.config.fps_hz)) if self.config.fps_hz else 1
         stream = frames(path, every=every, start_s=start_s, on_problem=on_problem)
-        rows = self.frames(_counted(stream, start_s, advance), start_s=start_s, end_s=end_s)
-        made = self.table(rows, source=path.name)
+        rows = self.frames(stream, start_s=start_s, end_s=end_s)
+        made = self.table(_counted(rows, self.config.step_s, advance), source=path.name)
         if made.empty:
             raise BadInput(
                 str(path),
@@ -322,13 +322,12 @@ class _Trace:
         }
 
 
-def _counted(stream: Iterator[Frame], start_s: float, advance: Advance | None) -> Iterator[Frame]:
-    told_s = last_s = start_s
-    for frame in stream:
-        yield frame
-        last_s = frame.time_s
-        if advance and last_s - told_s >= 0.5:
-            advance(last_s - told_s)
-            told_s = last_s
-    if advance:
-        advance(last_s - told_s)
+def _counted(
+    rows: Iterator[dict[str, Any]], step_s: float, advance: Advance | None
+) -> Iterator[dict[str, Any]]:
+    told_s = -math.inf
+    for row in rows:
+        if advance and row["time_s"] > told_s:
+            advance(step_s)
+            told_s = row["time_s"]
+        yield row

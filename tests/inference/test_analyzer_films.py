@@ -1,0 +1,117 @@
+"""The analyzer on files: a specimen whose heart rate is known, and real clips."""
+
+import pandas as pd
+import pytest
+
+from pulsefer.core.errors import BadInput
+from pulsefer.datasets.synthetic import Effects, draw_trials
+from pulsefer.datasets.synthetic_face import film
+from pulsefer.datasets.synthetic_pulse import beat_times_s
+from pulsefer.inference.analyzer import Analyzer
+from pulsefer.inference.export import write_table
+from pulsefer.media.video import encode
+
+HR_BPM = 77.0
+SECONDS, FPS_HZ = 13, 25.0
+
+
+def specimen(path, *, pulse_amplitude=0.01, seconds=SECONDS):
+    effects = Effects(pulse_amplitude=pulse_amplitude)
+    trial = draw_trials(effects, subjects=1, seed=0)[0]
+    beats_s = beat_times_s(HR_BPM, -2.0, seconds, seed=0, variability=0.02)
+    images = film(
+        trial, beats_s, effects=effects, n_frames=round(seconds * FPS_HZ), fps_hz=FPS_HZ,
+        width_px=256, height_px=208, seed=0,
+    )  # fmt: skip
+    encode(path, images, fps_hz=FPS_HZ, crf=18)
+    return path
+
+
+@pytest.fixture(scope="module")
+def beating(tmp_path_factory):
+    return specimen(tmp_path_factory.mktemp("film") / "beating.mp4")
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer()
+
+
+@pytest.fixture(scope="module")
+def table(beating, analyzer):
+    return analyzer.video(beating)
+
+
+def test_a_planted_heart_rate_comes_back_from_the_file(table):
+    assert table["time_s"].tolist() == list(range(SECONDS))
+    assert (table["face_id"] == 0).all()
+    assert table["hr_bpm"].iloc[-3:].to_numpy() == pytest.approx(HR_BPM, abs=3.0)
+
+
+def test_a_film_without_a_pulse_has_a_clearly_lower_quality(table, analyzer, tmp_path):
+    still = analyzer.video(specimen(tmp_path / "still.mp4", pulse_amplitude=0.0))
+    assert still["hr_quality"].iloc[-3:].max() < 0.2 * table["hr_quality"].iloc[-3:].min()
+
+
+def test_a_second_time_and_after_another_file_the_bytes_are_the_same(
+    beating, table, analyzer, tmp_path
+):
+    short = specimen(tmp_path / "short.mp4", seconds=2)
+    for number, analyze in enumerate((analyzer, Analyzer())):
+        analyze.video(short)
+        again = analyze.video(beating)
+        for suffix in ("csv", "parquet"):
+            write_table(table, tmp_path / f"first.{suffix}")
+            write_table(again, tmp_path / f"{number}.{suffix}")
+            first = (tmp_path / f"first.{suffix}").read_bytes()
+            assert (tmp_path / f"{number}.{suffix}").read_bytes() == first
+
+
+def test_an_end_before_the_films_does_not_change_the_rows_before_it(beating, table, analyzer):
+    cut = analyzer.video(beating, end_s=6.0)
+    pd.testing.assert_frame_equal(cut, table.iloc[:6], check_exact=True)
+
+
+def test_progress_adds_up_to_what_was_asked_for(beating, analyzer):
+    told = []
+    analyzer.video(beating, start_s=4.0, end_s=7.0, advance=told.append)
+    assert told == [1.0, 1.0, 1.0]
+
+
+def test_a_start_behind_the_end_is_refused(beating, analyzer):
+    with pytest.raises(BadInput, match=r"frames from 60 s on, found a video of 13\.0 s"):
+        analyzer.video(beating, start_s=60.0)
+
+
+def test_a_file_that_breaks_off_gives_the_rows_before_and_a_problem(analyzer, tmp_path):
+    # An AVI keeps its index at the end and its pictures readable without it.
+    whole = specimen(tmp_path / "whole.avi", seconds=5)
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    problems = []
+    rows = analyzer.video(cut, on_problem=problems.append)
+    assert 1 <= len(rows) < 5
+
+
+@pytest.mark.shared
+def test_a_real_moving_person_is_there_in_every_second(shared_data, analyzer):
+    rows = analyzer.video(shared_data / "clips" / "WolfgangLanger_Pexels.mp4")
+    assert rows["time_s"].tolist() == list(range(20))
+    assert rows["face_id"].notna().mean() >= 0.99
+    assert set(rows["face_id"]) == {0}
+    assert rows["hr_quality"].dropna().between(0, 1).all()
+
+
+@pytest.mark.shared
+def test_where_a_real_face_has_left_there_are_rows_without_one(shared_data, analyzer):
+    rows = analyzer.video(shared_data / "clips" / "face_noface.mov").set_index("time_s")
+    assert rows.index.tolist() == list(range(7))
+    assert rows.loc[0.0, "face_id"] == 0
+    assert rows.loc[4.0:, "face_id"].isna().all()
+
+
+@pytest.mark.shared
+def test_where_no_real_face_is_every_second_says_so(shared_data, analyzer):
+    rows = analyzer.video(shared_data / "clips" / "no_face.mp4")
+    assert len(rows) in (4, 5)
+    assert rows["face_id"].isna().all()
