@@ -44,7 +44,8 @@ class Cuts:
 def _cells(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(64, 3) coarse colours from a regular sample of the pixels."""
     sample = image.reshape(-1, 3).take(_places(*image.shape[:2]), axis=0)
-    return sample.mean(axis=1, dtype=np.float32)
+    cells: NDArray[np.float32] = sample.mean(axis=1, dtype=np.float32)
+    return cells
 
 
 @functools.lru_cache(maxsize=8)

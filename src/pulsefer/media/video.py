@@ -92,7 +92,6 @@ def frames(
     if every < 1:
         raise ValueError(f"every must be at least 1, found {every}")
     import av
-
     from av.video.reformatter import VideoReformatter
 
     with _open(path) as container:
@@ -120,7 +119,7 @@ def frames(
                 if stamp >= end_s:
                     return
                 if index % every == 0 and stamp >= start_s:
-                    rgb = converter.reformat(picture, format="rgb24", threads=1)
+                    rgb: Any = converter.reformat(picture, format="rgb24", threads=1)
                     yield Frame(index, stamp, rgb.to_ndarray())
         except av.FFmpegError as error:
             broken = Problem(

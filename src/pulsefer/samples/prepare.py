@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,8 +112,9 @@ def prepare(
     """
     store = Path(store)
     config = config or PrepareConfig()
-    description = {"config": json.loads(canonical_json(config)), "detector": _detector_name()}
+    description = _description(config)
     _claim(store, description)
+    sweep(store)
     sweep(store / "recordings")
     jobs = [_Job(recording, store, config, fingerprint(description)) for recording in recordings]
     problems: list[Problem] = []
@@ -161,10 +163,11 @@ def _prepare_one(job: _Job) -> _Outcome:
     try:
         signal = recording.load_signal()
         beats(signal)  # refuses what no pulse can be read from, before any frame is decoded
+        video_sha256 = sha256_file(recording.video) if recording.video.is_file() else None
         key = fingerprint(
             {
                 "how": job.made_how,
-                "video": sha256_file(recording.video) if recording.video.is_file() else None,
+                "video": video_sha256,
                 "signal": [signal.kind, signal.values, signal.fs_hz, signal.start_s],
                 "id": recording.id,
                 "stimulus": recording.stimulus,
@@ -178,7 +181,10 @@ def _prepare_one(job: _Job) -> _Outcome:
         made = not (folder / "record.json").is_file()
         if made:
             with whole_folder(folder) as part:
-                _write(part, recording, signal, job.config, problems.append)
+                record = _write(part, recording, signal, job.config, problems.append)
+                record["video_sha256"] = video_sha256
+                text = json.dumps(record, indent=1, sort_keys=True)
+                (part / "record.json").write_text(text, "utf-8")
     except BadInput as bad:
         found = bad.problem
         problems.append(Problem(recording.id, found.expected, f"{found.found} ({found.where})",
@@ -193,7 +199,8 @@ def _write(
     signal: Signal,
     config: PrepareConfig,
     on_problem: OnProblem,
-) -> None:
+) -> dict[str, Any]:
+    """Write everything but the record, which is returned."""
     info = probe(recording.video)
     source_hz = recording.fps_hz or info.fps_hz
     every = max(1, round(source_hz / config.fps_hz)) if config.fps_hz else 1
@@ -244,7 +251,7 @@ def _write(
         )
     track.to_parquet(folder / "track.parquet", index=False)
     np.save(folder / "signal.npy", signal.values)
-    record = {
+    return {
         "dataset": recording.dataset,
         "subject": recording.subject,
         "trial": recording.trial,
@@ -256,9 +263,7 @@ def _write(
         "signal_fs_hz": signal.fs_hz,
         "signal_start_s": signal.start_s,
         "faces_shape": [len(rows), size, size, 3],
-        "video_sha256": sha256_file(recording.video),
     }
-    (folder / "record.json").write_text(json.dumps(record, indent=1, sort_keys=True), "utf-8")
 
 
 def _track_row(time_s: float, seen: list[Any]) -> dict[str, Any]:
@@ -283,10 +288,9 @@ def _track_row(time_s: float, seen: list[Any]) -> dict[str, Any]:
     }
 
 
-def _claim(store: Path, description: dict[str, Any]) -> None:
+def _claim(store: Path, wanted: dict[str, Any]) -> None:
     """Write what the store is, or make sure that it is that."""
     (store / "recordings").mkdir(parents=True, exist_ok=True)
-    wanted = {**description["config"], "detector": description["detector"]}
     if (store / "store.json").is_file():
         there = read_store_json(store)
         if there != wanted:
@@ -307,8 +311,6 @@ def _claim(store: Path, description: dict[str, Any]) -> None:
 
 def _forget_older(store: Path, key: str, recording_id: str) -> None:
     """A recording whose video or labels changed has a new key; the old folder goes."""
-    import shutil
-
     for folder in (store / "recordings").glob("[!.]*"):
         if folder.name == key:
             continue
@@ -317,7 +319,11 @@ def _forget_older(store: Path, key: str, recording_id: str) -> None:
         except BadInput:
             continue
         if other.id == recording_id:
-            shutil.rmtree(folder)
+            # Out of the way first: of a removal that is cut short, `sweep` takes the rest.
+            away = folder.with_name(f".{folder.name}.part")
+            shutil.rmtree(away, ignore_errors=True)
+            folder.rename(away)
+            shutil.rmtree(away)
 
 
 @functools.lru_cache(maxsize=2)
@@ -326,5 +332,8 @@ def _detector(config: FollowConfig) -> Mtcnn:
     return Mtcnn(min_face_fraction=config.min_face_fraction)
 
 
-def _detector_name() -> str:
-    return Mtcnn().name
+def _description(config: PrepareConfig) -> dict[str, Any]:
+    """Everything that decides what faces look like: the settings, and the detector's weights."""
+    detector = _detector(config.follow)
+    settings: dict[str, Any] = json.loads(canonical_json(config))
+    return {**settings, "detector": {"name": detector.name, "fingerprint": detector.fingerprint}}
