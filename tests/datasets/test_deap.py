@@ -259,14 +259,7 @@ def test_equal_arguments_give_equal_bytes(tmp_path):
         "s01_trial01.avi",
     }
     for name in names:
-        if name.suffix == ".avi":
-            # The pictures that go in are equal; the encoder is the one to answer for its bytes.
-            assert sum(1 for _ in frames(one / name)) == 10
-            pairs = list(zip(frames(one / name), frames(two / name), strict=True))
-            apart = [np.abs(a.image.astype(int) - b.image).mean() for a, b in pairs]
-            assert max(apart) < 1
-        else:
-            assert (one / name).read_bytes() == (two / name).read_bytes()
+        assert (one / name).read_bytes() == (two / name).read_bytes()
         assert (one / name).read_bytes() != (other / name).read_bytes()
 
 

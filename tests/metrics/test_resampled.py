@@ -73,9 +73,9 @@ def test_guesses_of_every_resample_are_those_of_its_rows(rows, draws):
         assert got["majority"][number] == pytest.approx(max(share, 1 - share))
         bpm = true[pick][~np.isnan(true[pick])]
         who = person[pick][~np.isnan(true[pick])]
-        assert got["hr_rmse_constant"][number] == pytest.approx(bpm.std())
+        assert got["hr_rmse_constant_bpm"][number] == pytest.approx(bpm.std())
         own = np.array([bpm[who == p].mean() for p in who])
-        assert got["hr_rmse_subject_constant"][number] == (
+        assert got["hr_rmse_subject_constant_bpm"][number] == (
             pytest.approx(metrics.root_mean_squared_error(bpm, own))
         )
 
@@ -92,7 +92,7 @@ def test_points_are_those_of_the_libraries(rows):
     ranks = stats.mannwhitneyu(prob[high], prob[~high]).statistic
     assert got["auroc"] == pytest.approx(ranks / (high.sum() * (~high).sum()))
     assert got["mcc"] == pytest.approx(np.corrcoef(high, said)[0, 1])
-    assert got["hr_rmse"] ** 2 == pytest.approx(got["hr_bias"] ** 2 + (pred - true).var())
+    assert got["hr_rmse_bpm"] ** 2 == pytest.approx(got["hr_bias_bpm"] ** 2 + (pred - true).var())
     assert got["hr_pearson"] == pytest.approx(np.corrcoef(true, pred)[0, 1])
 
 

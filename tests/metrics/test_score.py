@@ -40,7 +40,7 @@ def test_a_perfect_network_has_perfect_scores():
     for name in ("accuracy", "balanced_accuracy", "f1_macro", "mcc", "auroc", "hr_pearson"):
         assert values[name].value == pytest.approx(1), name
         assert values[name].low == pytest.approx(1), name
-    for name in ("brier", "hr_mae", "hr_rmse", "hr_bias"):
+    for name in ("brier", "hr_mae_bpm", "hr_rmse_bpm", "hr_bias_bpm"):
         assert values[name].value == pytest.approx(0), name
 
 
@@ -72,7 +72,7 @@ def test_a_trial_is_one_answer():
 def test_a_trials_rate_is_predicted_from_the_windows_that_have_a_true_one():
     predictions = table(subjects=2, trials=2, windows=3)
     predictions.loc[predictions.hr_bpm.isna(), "hr_pred_bpm"] = 1e6
-    assert score(predictions, unit="trial", n_bootstrap=10).values["hr_mae"].value < 10
+    assert score(predictions, unit="trial", n_bootstrap=10).values["hr_mae_bpm"].value < 10
 
 
 def test_copies_of_windows_do_not_narrow_the_interval():
@@ -101,8 +101,8 @@ def test_knowing_only_the_person_shows_within_persons():
     only_person = score(table(person_weight=1.0, subjects=20), n_bootstrap=50).values
     assert only_person["hr_pearson"].value > 0.9
     assert abs(only_person["hr_pearson_within"].value) < 0.15
-    assert only_person["hr_rmse"].value < only_person["hr_rmse_constant"].value
-    assert only_person["hr_rmse"].value >= only_person["hr_rmse_subject_constant"].value
+    assert only_person["hr_rmse_bpm"].value < only_person["hr_rmse_constant_bpm"].value
+    assert only_person["hr_rmse_bpm"].value >= only_person["hr_rmse_subject_constant_bpm"].value
     real = score(table(person_weight=0.0), n_bootstrap=50).values
     assert real["hr_pearson_within"].value > 0.8
 
@@ -124,13 +124,13 @@ def test_no_head_has_no_heart_rate_score_but_the_constants_stay():
         scores = score(headless, unit=unit, n_bootstrap=20)
         assert scores.n_hr == 0
         assert all(math.isnan(scores.values[name].value) for name in heart_rate.NAMES)
-        assert scores.values["hr_rmse_constant"].value > 1
+        assert scores.values["hr_rmse_constant_bpm"].value > 1
 
 
 def test_no_true_rate_at_all_is_counted_and_harms_nothing():
     scores = score(table().assign(hr_bpm=math.nan), n_bootstrap=20)
     assert scores.n_hr_missing == scores.n_windows
-    assert math.isnan(scores.values["hr_rmse_constant"].value)
+    assert math.isnan(scores.values["hr_rmse_constant_bpm"].value)
     assert scores.values["accuracy"].value > 0.5
 
 
@@ -154,7 +154,7 @@ def test_always_the_same_answer_has_no_correlation(said):
 
 def test_a_constant_rate_has_an_error_and_no_correlation():
     values = score(table().assign(hr_pred_bpm=70.0), n_bootstrap=20).values
-    assert values["hr_rmse"].value >= values["hr_rmse_constant"].value
+    assert values["hr_rmse_bpm"].value >= values["hr_rmse_constant_bpm"].value
     assert math.isnan(values["hr_pearson"].value)
     assert math.isnan(values["hr_pearson"].low)
 

@@ -183,6 +183,26 @@ def write_fake(
     return FakeTree(root, layout, tuple(truths))
 
 
+def open_fake(root: Path) -> FakeTree:
+    """The truth about a tree that `write_fake` wrote, from its marker.
+
+    Raises:
+        BadInput: no marker, or one that does not fit.
+    """
+    path = Path(root) / MARKER
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        planted = tuple(Planted(**trial) for trial in content["trials"])
+        return FakeTree(Path(root), Layout(**content["layout"]), planted)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BadInput(
+            str(path),
+            expected="the marker of a specimen",
+            found=f"{type(error).__name__}: {error}",
+            remedy="write the specimen again into an empty folder",
+        ) from error
+
+
 def _n_filmed(name: str, trials: int) -> int:
     if trials < N_STIMULI:
         return trials

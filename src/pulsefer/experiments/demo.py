@@ -17,7 +17,10 @@ from pathlib import Path
 
 import pandas as pd
 
+import pulsefer
 from pulsefer.core.errors import BadInput, Problem
+from pulsefer.core.files import whole_file
+from pulsefer.core.fingerprint import fingerprint
 from pulsefer.core.progress import progress
 from pulsefer.datasets import deap, deap_check, deap_fake
 from pulsefer.datasets.synthetic import Effects
@@ -67,7 +70,7 @@ class DemoConfig:
     fps_hz: float = 25.0
     width_px: int = 320
     height_px: int = 256
-    window_step_s: float = 1.5
+    window_step_s: float = 2.0
     epochs: int = 6
     batch_size: int = 16
     folds: int = 3
@@ -111,12 +114,7 @@ def demo(out: Path, config: DemoConfig | None = None, *, workers: int = 1, say: 
     config = config or DemoConfig()
     out = Path(out)
     say("1/5 film a synthetic DEAP tree: faces with a planted expression and a planted pulse")
-    tree = deap_fake.write_fake(
-        out / "deap", subjects=config.subjects, trials=config.trials, seconds=config.seconds,
-        fps_hz=config.fps_hz, width_px=config.width_px, height_px=config.height_px,
-        effects=Effects(expression=config.expression), seed=config.seed, workers=workers,
-        show_progress=True,
-    )  # fmt: skip
+    tree = _film(out, config, workers)
     say("2/5 check it as one would check a licensed copy")
     report = deap_check.check(out / "deap")
     if not report.ok:
@@ -157,6 +155,30 @@ def demo(out: Path, config: DemoConfig | None = None, *, workers: int = 1, say: 
     found = float(readings["hr_bpm"].iloc[-1])
     _report(out, config, rows, headline, gaps, runs, readings, chosen.id, planted, found)
     return Demo(out, tuple(rows), tuple(headline), planted, found, tuple(problems))
+
+
+def _film(out: Path, config: DemoConfig, workers: int) -> deap_fake.FakeTree:
+    """The specimen tree; the one that is there, if it was made with these settings."""
+    settings = fingerprint([pulsefer.__version__, config])
+    note = out / "settings.txt"
+    if (out / "deap").exists():
+        there = note.read_text("utf-8") if note.is_file() else "unknown ones"
+        if there != settings:
+            raise BadInput(
+                str(out),
+                expected=f"an empty folder, or a demonstration with settings {settings}",
+                found=f"one with {there}",
+                remedy="choose another --out, or delete this folder",
+            )
+        return deap_fake.open_fake(out / "deap")
+    with whole_file(note) as part:
+        part.write_text(settings, "utf-8")
+    return deap_fake.write_fake(
+        out / "deap", subjects=config.subjects, trials=config.trials, seconds=config.seconds,
+        fps_hz=config.fps_hz, width_px=config.width_px, height_px=config.height_px,
+        effects=Effects(expression=config.expression), seed=config.seed, workers=workers,
+        show_progress=True,
+    )  # fmt: skip
 
 
 def _train(

@@ -17,8 +17,8 @@ NAMES = (
     "majority",
     "majority_by_subject",
     "majority_by_stimulus",
-    "hr_rmse_constant",
-    "hr_rmse_subject_constant",
+    "hr_rmse_constant_bpm",
+    "hr_rmse_subject_constant_bpm",
 )
 
 
@@ -32,8 +32,8 @@ def baselines(
     """Accuracy of the larger class, and heart-rate error of a constant, in every resample.
 
     `majority` always says the larger class; `majority_by_subject` the larger class of each person,
-    `majority_by_stimulus` that of each clip. `hr_rmse_constant` always says the mean rate,
-    `hr_rmse_subject_constant` each person's mean.
+    `majority_by_stimulus` that of each clip. `hr_rmse_constant_bpm` always says the mean rate,
+    `hr_rmse_subject_constant_bpm` each person's mean.
 
     Args:
         high: (n,) truth.
@@ -66,6 +66,6 @@ def baselines(
         "majority": ratio((draws @ by_person).max(axis=1), n),
         "majority_by_subject": ratio(draws @ by_person.max(axis=1), n),
         "majority_by_stimulus": ratio(by_clip.max(axis=2).sum(axis=1), n),
-        "hr_rmse_constant": np.sqrt(np.maximum(ratio(draws @ squares, n_bpm) - mean**2, 0)),
-        "hr_rmse_subject_constant": np.sqrt(ratio(draws @ np.maximum(inside, 0), n_bpm)),
+        "hr_rmse_constant_bpm": np.sqrt(np.maximum(ratio(draws @ squares, n_bpm) - mean**2, 0)),
+        "hr_rmse_subject_constant_bpm": np.sqrt(ratio(draws @ np.maximum(inside, 0), n_bpm)),
     }

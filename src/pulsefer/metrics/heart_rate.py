@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pulsefer.metrics.bootstrap import Floats, Groups, person_sums, ratio
 
-NAMES = ("hr_mae", "hr_rmse", "hr_bias", "hr_pearson", "hr_pearson_within")
+NAMES = ("hr_mae_bpm", "hr_rmse_bpm", "hr_bias_bpm", "hr_pearson", "hr_pearson_within")
 
 SAME_BPM = 1e-6
 """Spread below which rates are one rate: a correlation with it has no value."""
@@ -55,9 +55,9 @@ def point(true_bpm: Floats, pred_bpm: Floats, person: Groups) -> dict[str, float
     if len(true) == 0:
         return dict.fromkeys(NAMES, math.nan)
     return {
-        "hr_mae": float(metrics.mean_absolute_error(true, pred)),
-        "hr_rmse": float(metrics.root_mean_squared_error(true, pred)),
-        "hr_bias": float(np.mean(pred - true)),
+        "hr_mae_bpm": float(metrics.mean_absolute_error(true, pred)),
+        "hr_rmse_bpm": float(metrics.root_mean_squared_error(true, pred)),
+        "hr_bias_bpm": float(np.mean(pred - true)),
         "hr_pearson": _pearson(true, pred),
         "hr_pearson_within": _pearson(_within(true, who), _within(pred, who)),
     }
@@ -90,9 +90,9 @@ def resampled(
     n, bias, absolute, squares, st, sp, tt, pp, tp, tti, ppi, tpi = sums.T
     means = ratio(st, n), ratio(sp, n)
     return {
-        "hr_mae": ratio(absolute, n),
-        "hr_rmse": np.sqrt(ratio(squares, n)),
-        "hr_bias": ratio(bias, n),
+        "hr_mae_bpm": ratio(absolute, n),
+        "hr_rmse_bpm": np.sqrt(ratio(squares, n)),
+        "hr_bias_bpm": ratio(bias, n),
         "hr_pearson": _correlation(
             tp - n * means[0] * means[1], tt - n * means[0] ** 2, pp - n * means[1] ** 2, n
         ),

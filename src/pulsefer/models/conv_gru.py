@@ -30,6 +30,12 @@ class ConvGruCell(nn.Module):
         self.of_input = nn.Conv2d(in_channels, 3 * state_channels, 3, padding=1)
         self.of_state = nn.Conv2d(state_channels, 2 * state_channels, 3, padding=1, bias=False)
         self.of_reset = nn.Conv2d(state_channels, state_channels, 3, padding=1, bias=False)
+        for layer in (self.of_input, self.of_state, self.of_reset):
+            # Each gate on its own: side by side they would count as one layer three times as wide.
+            for gate in torch.split(layer.weight.data, state_channels):
+                nn.init.xavier_normal_(gate)
+        if self.of_input.bias is not None:
+            nn.init.zeros_(self.of_input.bias)
 
     def forward(self, x_BCHW: Tensor, h_BDHW: Tensor | None = None) -> Tensor:
         """Next state.

@@ -6,7 +6,7 @@ Shape letters: B batch, T time, S recurrent steps, C channels, D state channels,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import NamedTuple, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +92,10 @@ class FrameCnn(nn.Sequential):
         super().__init__()
         widths = ((in_channels, 32, 0), (32, 64, 0), (64, 128, 1))
         for number, (wide_in, wide_out, padding) in enumerate(widths, start=1):
-            self.add_module(f"conv{number}", nn.Conv2d(wide_in, wide_out, 3, padding=padding))
+            layer = nn.Conv2d(wide_in, wide_out, 3, padding=padding)
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(cast(Tensor, layer.bias))
+            self.add_module(f"conv{number}", layer)
             self.add_module(f"pool{number}", nn.MaxPool2d(3, stride=2))
             self.add_module(f"relu{number}", nn.ReLU(inplace=True))
 
@@ -117,6 +120,7 @@ class Crnn(nn.Module):
         self.cnn = FrameCnn(CHANNELS[self.config.input])
         self.gru = ConvGru(128, STATE_CHANNELS)
         self.feature = nn.Linear(STATE_CHANNELS * MAP_PX * MAP_PX, FEATURES)
+        nn.init.xavier_normal_(self.feature.weight)
         self.emotion = nn.Sequential(
             nn.Linear(FEATURES, 20), nn.ReLU(), nn.Dropout(self.config.dropout), nn.Linear(20, 1)
         )
