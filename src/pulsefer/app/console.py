@@ -1,13 +1,16 @@
-"""What every command says in the same way: problems, and the next step."""
+"""What every command says in the same way: problems, errors, and the next step."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
-
-from rich.console import Console
-from rich.markup import escape
+from typing import TYPE_CHECKING
 
 from pulsefer.core.errors import Problem
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 OK, SKIPPED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: all done; done, but something was skipped; nothing could be done; Ctrl-C."""
@@ -20,11 +23,31 @@ COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 def say(text: str) -> None:
     """A line for people, on standard error: standard output is for results."""
+    from rich.console import Console
+
     Console(stderr=True, highlight=False, soft_wrap=True).print(text)
+
+
+def show(table: RenderableType) -> None:
+    """A result, on standard output; wide where it goes to a file or a pipe."""
+    from rich.console import Console
+
+    # Such lines are searched and compared: they must not break at the 80 columns of no screen.
+    is_seen = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(highlight=False, width=None if is_seen else 160).print(table)
+
+
+def refuse(text: str) -> None:
+    """Why nothing could be done."""
+    from rich.markup import escape
+
+    say(f"[bold red]error[/bold red] {escape(text)}")
 
 
 def problems_of(problems: Sequence[Problem]) -> None:
     """Print what was skipped or deserves a look, the worst first."""
+    from rich.markup import escape
+
     order = {"error": 0, "warning": 1, "note": 2}
     ranked = sorted(problems, key=lambda problem: (order[problem.severity], problem.where))
     for problem in ranked[:SHOWN]:
@@ -36,4 +59,6 @@ def problems_of(problems: Sequence[Problem]) -> None:
 
 def next_step(command: str) -> None:
     """One obvious thing to do now."""
+    from rich.markup import escape
+
     say(f"next: [bold]{escape(command)}[/bold]")

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from pulsefer.app.console import OK, SKIPPED, next_step, problems_of, say
-from pulsefer.core.errors import Problem
+from pulsefer.app.console import OK, REFUSED, SKIPPED, next_step, problems_of, say, show
+from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.progress import progress
 from pulsefer.datasets import deap, deap_check, deap_fake
 from pulsefer.datasets.synthetic import Effects
@@ -71,6 +71,10 @@ def fake(
     It has the tree, names, formats and oddities of the real one, so every reader can be tried
     without a licence. Everything made from it is marked synthetic.
 
+    * Small and quick: `pulsefer data fake deap OUT --seconds 12 --width-px 320 --height-px 256`
+
+    * A faint expression, no pulse: `--effects.expression 0.3 --effects.pulse-amplitude 0`
+
     Args:
         dataset: deap.
         out: Folder to write into.
@@ -89,17 +93,23 @@ def fake(
 def check(dataset: Dataset, root: Path, /, *, deep: bool = False) -> int:
     """Compare a copy with the facts that are known of the data set.
 
-    Exit status 0: whole, or merely partial (and it says so). 1: something is broken.
+    Exit status 0: whole, or merely partial (and it says so). 1: something is broken. 2: no folder.
 
     Args:
         dataset: deap.
         root: Folder of the data set, or any folder above it.
         deep: Also decode every video to its last frame. Slow.
     """
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    if not root.is_dir():
+        raise BadInput(
+            str(root),
+            expected=f"the folder of {dataset}",
+            found="a file" if root.exists() else "no such folder",
+            remedy=f"check the path, or try `pulsefer data fake {dataset} OUT`",
+        )
     report = CHECKERS[dataset](root, deep=deep, show_progress=True)
     colours = {"ok": "green", "note": "dim", "warning": "yellow", "broken": "bold red"}
     table = Table(title=f"{dataset}: {root}", title_justify="left", header_style="bold")
@@ -108,10 +118,12 @@ def check(dataset: Dataset, root: Path, /, *, deep: bool = False) -> int:
     for row in report.rows:
         mark = f"[{colours[row.verdict]}]{row.verdict}[/]"
         table.add_row(escape(row.what), escape(row.expected), escape(row.found), mark)
-    Console().print(table)
+    show(table)
     problems_of(report.problems)
     if not report.ok:
-        say("[bold red]broken[/bold red]: the lines above say what and what to do; the rest reads")
+        n_broken = sum(row.verdict == "broken" for row in report.rows)
+        say(f"[bold red]broken[/bold red]: {n_broken} facts; the lines above say what to do")
+        next_step(f"pulsefer data prepare {dataset} {root} --store STORE   # leaves them out")
         return SKIPPED
     next_step(f"pulsefer data prepare {dataset} {root} --store STORE")
     return OK
@@ -129,7 +141,11 @@ def prepare(
     """Find and cut the faces, find the beats, and keep both in a store that training maps.
 
     May be stopped and started again at any time. Exit status 1: something was skipped, and is
-    named; the rest is there.
+    named; the rest is there. 2: nothing could be prepared.
+
+    * `pulsefer data prepare deap ROOT --store STORE`
+
+    * Smaller faces in the picture: `--follow.min-face-fraction 0.1`
 
     Args:
         dataset: deap.
@@ -148,6 +164,8 @@ def prepare(
     problems_of(problems)
     n_bad = sum(problem.severity == "error" for problem in problems)
     say(f"{store}: {done.n_made} trials made, {done.n_kept} already there, {n_bad} skipped")
-    if done.store is not None:
-        next_step(f"pulsefer train {store} --out RUN")
+    if done.store is None:
+        next_step(f"pulsefer data check {dataset} {root}")
+        return REFUSED
+    next_step(f"pulsefer train {store} --out RUN")
     return SKIPPED if n_bad else OK

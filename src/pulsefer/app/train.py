@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from pulsefer.app.console import OK, next_step, say
+from pulsefer.app.console import OK, next_step, say, show
 from pulsefer.core.progress import progress
 from pulsefer.experiments.scoring import gather
 from pulsefer.reports.row import append
@@ -36,7 +37,15 @@ def train(
 
     Defaults are the paper's where it says them, and the honest protocol (no person on both
     sides) where it does not. May be stopped and started again at any time: it ends in the same
-    bytes.
+    bytes. The whole configuration is written to OUT/run.json.
+
+    * The paper's multi-task network: `pulsefer train STORE --out runs/mtl`
+
+    * Without the heart rate: `pulsefer train STORE --out runs/stl --model.no-heart-rate`
+
+    * What a split by window is worth: `pulsefer train STORE --out runs/leaky --by window`
+
+    * Room for a pulse: `--length-s 10 --n-frames 125 --step-s 5`
 
     Args:
         store: Folder that `data prepare` made.
@@ -51,10 +60,10 @@ def train(
     n_high = sum(one.emotion for one in cut.windows)
     share = n_high / len(cut.windows)
     say(
-        f"{len(cut.windows)} windows of {windows.length_s:g} s, {share:.0%} high"
-        f" {windows.dimension} ({windows.threshold}); left out {dict(cut.left_out) or 'none'};"
-        f" without a heart rate {dict(cut.hr_rejected) or 'none'}"
+        f"{len(cut.windows)} windows of {windows.length_s:g} s from {len(opened)} trials, "
+        f"{share:.0%} high {windows.dimension} ({windows.threshold})"
     )
+    say(f"left out: {_counts(cut.left_out)}; without a heart rate: {_counts(cut.hr_rejected)}")
     if protocol.leaky:
         say("[yellow]by window[/yellow]: windows of one trial stand on both sides. Its figures "
             "measure recognition of the trial, not emotion.")  # fmt: skip
@@ -72,6 +81,8 @@ def train(
 def evaluate(run: Path, /, *, unit: Literal["window", "trial"] = "trial") -> int:
     """Score a finished run: every figure with its protocol, interval and baseline.
 
+    The rows are added to RUN/rows.jsonl; what is there already is not added twice.
+
     Args:
         run: Folder that `train` made.
         unit: Count windows, or trials (mean probability over the windows of a trial).
@@ -82,11 +93,13 @@ def evaluate(run: Path, /, *, unit: Literal["window", "trial"] = "trial") -> int
     return OK
 
 
-def _show(run: Run, unit: Literal["window", "trial"]) -> None:
-    from rich.console import Console
+def _counts(by_reason: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} ({reason})" for reason, n in sorted(by_reason.items())) or "none"
 
+
+def _show(run: Run, unit: Literal["window", "trial"]) -> None:
     rows = gather(run, experiment="train", unit=unit)
     append(run.folder / "rows.jsonl", rows)
     title = f"{run.system}, {run.dimension}, by {run.about['protocol_name']} ({run.data_kind} data)"
-    Console().print(table(rows, title=title))
-    say(f"rows added to {run.folder / 'rows.jsonl'}")
+    show(table(rows, title=title))
+    say(f"the same as rows: {run.folder / 'rows.jsonl'}")
