@@ -178,7 +178,7 @@ def _prepare_one(job: _Job) -> _Outcome:
             length=24,
         )
         folder = job.store / "recordings" / key
-        made = not (folder / "record.json").is_file()
+        made = not _is_whole(folder)
         if made:
             with whole_folder(folder) as part:
                 record = _write(part, recording, signal, job.config, problems.append)
@@ -191,6 +191,14 @@ def _prepare_one(job: _Job) -> _Outcome:
                                 found.remedy))  # fmt: skip
         return _Outcome(recording.id, None, False, tuple(problems))
     return _Outcome(recording.id, key, made, tuple(problems))
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        read_record(folder)
+    except BadInput:
+        return False
+    return True
 
 
 def _write(
