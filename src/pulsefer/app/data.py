@@ -85,7 +85,11 @@ def fake(
     tree = WRITERS[dataset](
         out, **asdict(specimen), effects=effects, workers=workers, show_progress=True
     )
-    say(f"{out}: {len(tree.planted)} synthetic trials; SPECIMEN.json says what was planted")
+    n_filmed = sum(planted.filmed for planted in tree.planted)
+    say(
+        f"{out}: {n_filmed} synthetic films, ratings and signals of {len(tree.planted)} trials; "
+        "SPECIMEN.json says what was planted"
+    )
     next_step(f"pulsefer data check {dataset} {out}")
     return OK
 
