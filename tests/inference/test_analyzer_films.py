@@ -98,13 +98,26 @@ def test_a_start_behind_the_end_is_refused(beating, analyzer):
 
 
 def test_a_file_that_breaks_off_gives_the_rows_before_and_a_problem(analyzer, tmp_path):
-    # An AVI keeps its index at the end and its pictures readable without it.
     whole = specimen(tmp_path / "whole.avi", seconds=5)
     cut = tmp_path / "cut.avi"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     problems = []
     rows = analyzer.video(cut, on_problem=problems.append)
     assert 1 <= len(rows) < 5
+    assert [problem.found[:12] for problem in problems] == ["the last one"]
+    # What was asked for is all there: nothing to tell.
+    assert len(analyzer.video(cut, end_s=1.0, on_problem=problems.append)) == 1
+    assert len(problems) == 1
+
+
+@pytest.mark.shared
+def test_half_of_a_real_file_is_told_as_half(shared_data, analyzer, tmp_path):
+    whole = (shared_data / "clips" / "WolfgangLanger_Pexels.mp4").read_bytes()
+    (tmp_path / "half.mp4").write_bytes(whole[: len(whole) // 2])
+    problems = []
+    rows = analyzer.video(tmp_path / "half.mp4", on_problem=problems.append)
+    assert 5 <= len(rows) < 15
+    assert len(problems) == 1
 
 
 @pytest.mark.shared

@@ -1,10 +1,12 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scripted_faces import HERE, Scripted, film, one_face, steady
 
 from pulsefer.core.errors import BadInput
@@ -19,30 +21,22 @@ from pulsefer.training.run import train
 LENGTH_S = 2.0
 
 
-def tiny_run(store, folder, *, heart_rate=True, final=True, seed=0):
-    cut = window(store, WindowConfig(length_s=LENGTH_S, step_s=5.0))
-    protocol = Protocol(folds=2, validation=0.0)
-    config = TrainConfig(model=CrnnConfig(heart_rate=heart_rate), epochs=1, seed=seed)
-    return train(store, cut, protocol, config, folder=folder, final=final).folder
-
-
-def about_arousal(run, folder):
-    """The same network as if it had learned arousal; the store has one arousal for all."""
-    about = checkpoint.about(run / "model")
-    about["windows"]["dimension"] = "arousal"
-    checkpoint.save(checkpoint.load(run / "model"), folder / "arousal", card="", about=about)
-    return folder / "arousal"
-
-
 @pytest.fixture(scope="module")
 def runs(small_store, tmp_path_factory):
+    """One trained run, and others made from it."""
     folder = tmp_path_factory.mktemp("runs")
-    return {
-        "valence": tiny_run(small_store, folder / "valence"),
-        "stl": tiny_run(small_store, folder / "stl", heart_rate=False, seed=1),
-        "arousal": about_arousal(tiny_run(small_store, folder / "second", seed=2), folder),
-        "unfinished": tiny_run(small_store, folder / "unfinished", final=False),
-    }
+    cut = window(small_store, WindowConfig(length_s=LENGTH_S, step_s=5.0))
+    valence = folder / "valence"
+    train(
+        small_store, cut, Protocol(folds=2, validation=0.0), TrainConfig(epochs=1), folder=valence
+    )
+    shutil.copytree(valence, folder / "unfinished", ignore=shutil.ignore_patterns("model"))
+    about = checkpoint.about(valence / "model")
+    torch.manual_seed(1)
+    checkpoint.save(Crnn(CrnnConfig(heart_rate=False)), folder / "stl", card="", about=about)
+    about["windows"]["dimension"] = "arousal"
+    checkpoint.save(Crnn(CrnnConfig()), folder / "arousal", card="", about=about)
+    return {path.name: path for path in folder.iterdir()}
 
 
 def analysed(runs, times_s, places_at=one_face):

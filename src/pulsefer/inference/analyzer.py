@@ -6,6 +6,7 @@ after, no more than the last window of any face is held, and the same frames giv
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pulsefer.core.errors import BadInput, OnProblem
+from pulsefer.core.errors import BadInput, OnProblem, Problem
 from pulsefer.core.types import Frame
 from pulsefer.faces.crop import CropConfig
 from pulsefer.faces.detector import Detector
@@ -30,10 +31,15 @@ from pulsefer.signals.colour import METHODS, rate_at
 if TYPE_CHECKING:
     from pulsefer.inference.predictor import Predictor
 
+_LOG = logging.getLogger(__name__)
+
 Advance = Callable[[float], None]
 
 EARLY_S = 1e-9
 """A second ends this much early: 2.9999999999999996 s has to count as 3 s."""
+
+SHORT_S = 1.0
+"""A file may end this much before it says; header and last frame seldom agree."""
 
 BASE_COLUMNS = (
     "time_s", "face_id", "face_score", "box_x_px", "box_y_px", "box_w_px", "box_h_px",
@@ -143,7 +149,8 @@ class Analyzer:
             path: Any video that FFmpeg reads.
             start_s: First second wanted; nothing before it is looked at.
             end_s: Nothing from here on is wanted.
-            on_problem: Told if the file breaks off; what was read before is returned.
+            on_problem: Told if the file breaks off; what was read before is returned. Without it
+                a break in decoding is raised, an early end is logged.
             advance: Called with `step_s` after every step.
 
         Returns:
@@ -157,8 +164,15 @@ class Analyzer:
         path = Path(path)
         info = probe(path)
         every = max(1, round(info.fps_hz / self.config.fps_hz)) if self.config.fps_hz else 1
-        stream = frames(path, every=every, start_s=start_s, on_problem=on_problem)
-        rows = self.frames(stream, start_s=start_s, end_s=end_s)
+        last_s = start_s
+
+        def watched() -> Iterator[Frame]:
+            nonlocal last_s
+            for frame in frames(path, every=every, start_s=start_s, on_problem=on_problem):
+                last_s = frame.time_s
+                yield frame
+
+        rows = self.frames(watched(), start_s=start_s, end_s=end_s)
         made = self.table(_counted(rows, self.config.step_s, advance), source=path.name)
         if made.empty:
             raise BadInput(
@@ -166,6 +180,18 @@ class Analyzer:
                 expected=f"frames from {start_s:g} s on",
                 found=f"a video of {info.duration_s:.1f} s",
                 remedy="give an earlier start_s",
+            )
+        # A cut file often ends without a decoding error. AVI's header counts frames; elsewhere
+        # the duration knows of edits that the count does not.
+        claimed_s = info.duration_s if info.has_times else info.n_frames / info.fps_hz
+        if last_s < min(end_s, claimed_s) - SHORT_S:
+            (on_problem or _log)(
+                Problem(
+                    str(path),
+                    expected=f"frames up to {min(end_s, claimed_s):.1f} s",
+                    found=f"the last one at {last_s:.1f} s",
+                    remedy="the file is cut or damaged; copy it again",
+                )
             )
         return made
 
@@ -320,6 +346,10 @@ class _Trace:
             "box_w_px": face.box_w_px,
             "box_h_px": face.box_h_px,
         }
+
+
+def _log(problem: Problem) -> None:
+    _LOG.warning("%s", problem)
 
 
 def _counted(
