@@ -1,0 +1,126 @@
+"""Peak memory of `analyze` and `prepare` by the length of the video: it has to be flat.
+
+    python -m benchmarks.memory [--seconds 20 120 600] [--json FILE]
+
+A synthetic face is filmed for some seconds and shown over and over until the video is long enough
+(320x256 px, 25 frames/s, H.264). Each run is a process of its own on one thread; what counts is its
+resident set at the highest, as the system reports it, libraries included. All frames of the longest
+video held at once would be many times that: the table says how much.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import provenance
+from pulsefer.core.seeding import derive_seed
+from pulsefer.core.types import Recording, Signal
+from pulsefer.datasets.synthetic import Effects, draw_trials
+from pulsefer.datasets.synthetic_face import film
+from pulsefer.datasets.synthetic_pulse import beat_times_s, ppg
+from pulsefer.media.video import encode
+
+WIDTH_PX, HEIGHT_PX, FPS_HZ = 320, 256, 25.0
+LOOP_S = 10.0
+FLAT = 1.10
+"""The longest video may need this much of what the shortest needs."""
+
+
+def run(lengths_s: tuple[float, ...] = (20.0, 120.0, 600.0)) -> dict[str, Any]:
+    """Film once, measure each way and length in a process of its own."""
+    about = provenance("benchmarks.memory")
+    peak_mib: dict[str, dict[str, float]] = {"analyze": {}, "prepare": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        (trial, *_) = draw_trials(Effects(), subjects=1, seed=0)
+        images = list(
+            film(
+                trial, beat_times_s(trial.hr_bpm, -2.0, LOOP_S + 2.0, seed=0), effects=Effects(),
+                n_frames=round(LOOP_S * FPS_HZ), fps_hz=FPS_HZ, width_px=WIDTH_PX,
+                height_px=HEIGHT_PX, seed=derive_seed(0, "memory"),
+            )
+        )  # fmt: skip
+        for length_s in lengths_s:
+            path = Path(folder) / f"{length_s:g}.avi"
+            shown = itertools.islice(itertools.cycle(images), round(length_s * FPS_HZ))
+            encode(path, shown, fps_hz=FPS_HZ)
+            for way, peaks in peak_mib.items():
+                child = subprocess.run(
+                    [sys.executable, "-m", "benchmarks.memory", "--child", way, str(path)],
+                    check=True, capture_output=True, text=True,
+                )  # fmt: skip
+                peaks[f"{length_s:g}"] = float(child.stdout)
+    growth = {
+        way: round(list(peaks.values())[-1] / next(iter(peaks.values())), 3)
+        for way, peaks in peak_mib.items()
+    }
+    return {
+        "benchmark": "memory",
+        "about": about,
+        "data_kind": "synthetic",
+        "picture": f"{WIDTH_PX}x{HEIGHT_PX}",
+        "fps_hz": FPS_HZ,
+        "peak_mib": peak_mib,
+        "growth": growth,
+        "all_frames_mib": round(3 * WIDTH_PX * HEIGHT_PX * FPS_HZ * max(lengths_s) / 2**20),
+        "reached": {way: value <= FLAT for way, value in growth.items()},
+    }
+
+
+def _child(way: str, path: Path) -> float:
+    """Peak resident set of this process after one video, MiB."""
+    import resource
+
+    import torch
+
+    torch.set_num_threads(1)
+    if way == "analyze":
+        from pulsefer.inference.analyzer import Analyzer
+
+        if Analyzer().video(path)["hr_bpm"].isna().all():
+            raise RuntimeError("no pulse was found: the run is not what it should be")
+    else:
+        from pulsefer.samples.prepare import prepare
+
+        done = prepare([_recording(path)], store=path.with_suffix(".store"))
+        if done.n_made != 1:
+            raise RuntimeError(f"the film could not be prepared: {done.problems}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _recording(path: Path) -> Recording:
+    length_s = float(path.stem)
+    values = ppg(beat_times_s(70.0, -3.0, length_s, seed=0), fs_hz=128.0, start_s=-3.0,
+                 end_s=length_s)  # fmt: skip
+    return Recording(
+        dataset="loop", subject="s01", trial="trial01", stimulus="video01", video=path,
+        fps_hz=None, length_s=length_s, ratings={"valence": 5.0, "arousal": 5.0},
+        data_kind="synthetic", load_signal=lambda: Signal("ppg", values, 128.0, -3.0),
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Measure, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seconds", type=float, nargs="+", default=[20.0, 120.0, 600.0])
+    parser.add_argument("--json", type=Path, help="write the result here as well")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        print(_child(given.child[0], Path(given.child[1])))
+        return
+    text = json.dumps(run(tuple(given.seconds)), indent=2)
+    print(text)
+    if given.json:
+        given.json.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
