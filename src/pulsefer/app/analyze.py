@@ -68,7 +68,7 @@ def analyze(
         say("[yellow]the model was trained on synthetic faces: its figures say nothing of real "
             "people[/yellow]")  # fmt: skip
     if model is None:
-        next_step(f"pulsefer analyze {video} --model RUN --output {output}   # adds emotion")
+        next_step(f"pulsefer analyze {video} --model RUN --output {output}")
     else:
         next_step(f"open {output}")
     return SKIPPED if problems else OK

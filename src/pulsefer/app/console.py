@@ -21,11 +21,17 @@ SHOWN = 20
 COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
-def say(text: str) -> None:
-    """A line for people, on standard error: standard output is for results."""
+def say(text: str, *, wrap: bool = True) -> None:
+    """Words for people, on standard error: standard output is for results.
+
+    Args:
+        text: With rich's markup.
+        wrap: Break lines between words on a screen. What is to be copied is not broken.
+    """
     from rich.console import Console
 
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text)
+    console = Console(stderr=True, highlight=False)
+    console.print(text, soft_wrap=not (wrap and console.is_terminal))
 
 
 def show(table: RenderableType) -> None:
@@ -61,4 +67,4 @@ def next_step(command: str) -> None:
     """One obvious thing to do now."""
     from rich.markup import escape
 
-    say(f"next: [bold]{escape(command)}[/bold]")
+    say(f"next: [bold]{escape(command)}[/bold]", wrap=False)

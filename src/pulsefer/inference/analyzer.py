@@ -96,7 +96,7 @@ class Analyzer:
         BadInput: no such run, or two runs that cut faces differently or learned the same.
 
     Example:
-        >>> from pulsefer import Analyzer
+        >>> from pulsefer.inference.analyzer import Analyzer
         >>> table = Analyzer().video("interview.mp4")       # doctest: +SKIP
         >>> table[["time_s", "face_id", "hr_bpm", "hr_quality"]]    # doctest: +SKIP
     """
