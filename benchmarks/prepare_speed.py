@@ -41,6 +41,8 @@ from pulsefer.datasets.synthetic import Effects
 from pulsefer.samples.prepare import prepare
 
 DECODE_SHARE = 0.40
+DEAP_MEGABITS_PER_S = 8e-6 * 15.3e9 / (874 * 60)
+"""DEAP's download page: 15.3 GB of face video, 874 trials of a minute."""
 FILMS = {
     "specimen": {"crf": 18, "effects": Effects()},
     "bit rate of DEAP": {"crf": 16, "effects": Effects(sensor_noise=3.0)},
