@@ -54,8 +54,8 @@ and clean, with next to nothing to decode; the second has the bit rate of DEAP's
 |---|---:|---:|---:|---:|---:|---:|---|
 {speed_rows}
 
-Share of the decode rate: by the longest road, everything that `prepare` does for a recording over
-decoding without a look at the pictures. Median of {rounds} rounds on films of {seconds:g} s.
+Of the decode rate: everything that `prepare` does for a recording, against decoding without a look
+at the pictures. Median of {rounds} rounds on films of {seconds:g} s.
 
 {speed_machine}
 

@@ -75,8 +75,6 @@ def run(lengths_s: tuple[float, ...] = (20.0, 120.0, 600.0)) -> dict[str, Any]:
 
 def _child(way: str, path: Path) -> float:
     """Peak resident set of this process after one video, MiB."""
-    import resource
-
     import torch
 
     torch.set_num_threads(1)
@@ -91,8 +89,18 @@ def _child(way: str, path: Path) -> float:
         done = prepare([_recording(path)], store=path.with_suffix(".store"))
         if done.n_made != 1:
             raise RuntimeError(f"the film could not be prepared: {done.problems}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return _peak_mib()
+
+
+def _peak_mib() -> float:
+    """Highest resident set of this process."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # Linux counts the parent into ru_maxrss, but not into this
+        (line,) = (x for x in status.read_text("utf-8").splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 2**10
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
 
 
 def _recording(path: Path) -> Recording:
