@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import make_store
+from made_store import make_store
 from pulsefer.core.errors import BadInput
 from pulsefer.samples.loader import Shuffled, loader
 from pulsefer.samples.store import open_store

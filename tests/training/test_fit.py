@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import make_store
+from made_store import make_store
 from pulsefer.core.errors import BadInput
 from pulsefer.experiments.scoring import gather, leakage_gap
 from pulsefer.models import checkpoint

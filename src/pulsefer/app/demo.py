@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pulsefer.app.console import OK, SKIPPED, next_step, problems_of, say
+from pulsefer.app.console import OK, SKIPPED, next_step, problems_of, say, show
 from pulsefer.app.data import CORES
 from pulsefer.experiments.demo import DemoConfig
 from pulsefer.experiments.demo import demo as run_demo
@@ -32,12 +32,10 @@ def demo(
         config: Size.
         workers: Processes for filming and preparing.
     """
-    from rich.console import Console
-
     begin = time.perf_counter()
     done = run_demo(out, config, workers=workers, say=say)
     title = "Valence on synthetic DEAP specimens: what the split is worth"
-    Console().print(table(done.headline, title=title))
+    show(table(done.headline, title=title))
     print(
         f"heart rate of one film (synthetic): planted {done.hr_planted_bpm:.1f} bpm, "
         f"found by POS {done.hr_found_bpm:.1f} bpm"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -42,3 +43,37 @@ def progress(what: str, total: float | None, *, show: bool = True) -> Iterator[A
     with bar:
         task = bar.add_task(what, total=total)
         yield lambda amount: bar.advance(task, amount)
+
+
+@contextmanager
+def watched(
+    amount_done: Callable[[], float], advance: Advance, *, every_s: float = 1.0
+) -> Iterator[None]:
+    """Keep a bar up to date with what other processes have written, while the block runs.
+
+    Args:
+        amount_done: Counts it; called in a thread of its own.
+        advance: Of `progress`.
+        every_s: Seconds between two counts.
+    """
+    told = 0.0
+    stop = threading.Event()
+
+    def look() -> None:
+        nonlocal told
+        now = amount_done()
+        advance(now - told)
+        told = now
+
+    def watch() -> None:
+        while not stop.wait(every_s):
+            look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        look()

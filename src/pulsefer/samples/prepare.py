@@ -6,6 +6,7 @@ whole recordings or none, and a second start makes only what is missing: the byt
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import math
@@ -55,22 +56,20 @@ class PrepareConfig:
         fps_hz: Frames kept per second, at most; every k-th of the video. None keeps all.
             Choice: 25 of DEAP's 50. A pulse up to 180 bpm needs 6, and the store halves.
         min_face_share: A recording whose face is seen in fewer of its frames is skipped.
-        follow: How the face is found, followed and cut.
+        follow: How the face is found, followed and cut; always one face.
     """
 
     fps_hz: float | None = 25.0
     min_face_share: float = 0.5
-    follow: FollowConfig = field(default_factory=lambda: FollowConfig(max_faces=1))
+    follow: FollowConfig = field(default_factory=FollowConfig)
 
     def __post_init__(self) -> None:
         if self.fps_hz is not None and self.fps_hz <= 0:
             raise ValueError(f"fps_hz must be positive, found {self.fps_hz}")
         if not 0.0 <= self.min_face_share <= 1.0:
             raise ValueError(f"min_face_share is 0-1, found {self.min_face_share}")
-        if self.follow.max_faces != 1:
-            raise ValueError(
-                f"a trial has one person, so max_faces must be 1; found {self.follow.max_faces}"
-            )
+        # A trial has one person, whatever `follow` would allow for.
+        object.__setattr__(self, "follow", dataclasses.replace(self.follow, max_faces=1))
 
 
 @dataclass(frozen=True)

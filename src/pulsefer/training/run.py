@@ -10,8 +10,9 @@ RUN/model/                 its network, with card and settings: what `analyze --
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -120,6 +121,16 @@ def epochs_of(windows: Windows, protocol: Protocol, config: TrainConfig, *, fina
     """Epochs that `train` will count, for a progress bar."""
     people = len({window.person for window in windows.windows}) if protocol.within else 1
     return config.epochs * (protocol.folds * people + final)
+
+
+def epochs_done(folders: Iterable[Path]) -> int:
+    """Epochs that the folds of some runs have finished, counted in what they wrote."""
+    done = 0
+    for folder in folders:
+        for file in folder.glob("folds/*/history.csv"):
+            with contextlib.suppress(OSError):  # just being replaced
+                done += max(file.read_text("utf-8").count("\n") - 1, 0)
+    return done
 
 
 def open_run(folder: Path) -> Run:
