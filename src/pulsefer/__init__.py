@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pulsefer.core.version import __version__
+
 if TYPE_CHECKING:
     from pulsefer.inference.analyzer import Analyzer as Analyzer
 
-__version__ = "0.1.0"
 __all__ = ["Analyzer", "__version__"]
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from cyclopts import App, CycloptsError
 from cyclopts.config import Dict
 
-import pulsefer
 from pulsefer.app.console import INTERRUPTED, OK, REFUSED, refuse, say
 from pulsefer.core.errors import BadInput
+from pulsefer.core.version import __version__
 
 HELP = """Emotion (valence, arousal) and heart rate from face video, by one network.
 
@@ -48,7 +48,7 @@ def _add(to: App, module: str, function: str) -> None:
     to.command(path, name=function, help=_help(module, function), sort_key=len(list(to)))
 
 
-app = App(name="pulsefer", version=pulsefer.__version__, help=HELP, help_format="markdown")
+app = App(name="pulsefer", version=__version__, help=HELP, help_format="markdown")
 data = App(
     name="data",
     help="Write specimens, check a copy, prepare faces for training.",

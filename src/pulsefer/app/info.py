@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 from typing import Literal
 
-import pulsefer
 from pulsefer.app.console import OK, next_step, show
 from pulsefer.core.extras import extras, versions
+from pulsefer.core.version import __version__
 from pulsefer.models.crnn import CrnnConfig
 from pulsefer.models.layers import layers
 
@@ -31,7 +31,7 @@ def info(*, input: Literal["appearance", "difference", "both"] = "appearance") -
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     grid = Table.grid(padding=(0, 2))
     for what, value in (
-        ("pulsefer", f"{pulsefer.__version__} on Python {platform.python_version()}"),
+        ("pulsefer", f"{__version__} on Python {platform.python_version()}"),
         ("libraries", ", ".join(found)),
         ("extras", ", ".join(there) or "none"),
         ("GPU", gpu),

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pandas as pd
 
-import pulsefer
 from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.fan_out import fan_out
 from pulsefer.core.files import whole_file
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.core.progress import progress, watched
+from pulsefer.core.version import __version__
 from pulsefer.datasets import deap, deap_check, deap_fake
 from pulsefer.datasets.synthetic import Effects
 from pulsefer.experiments.scoring import gather, leakage_gap
@@ -160,7 +160,7 @@ def demo(out: Path, config: DemoConfig | None = None, *, workers: int = 1, say: 
 
 def _film(out: Path, config: DemoConfig, workers: int) -> deap_fake.FakeTree:
     """The specimen tree; the one that is there, if it was made with these settings."""
-    settings = fingerprint([pulsefer.__version__, config])
+    settings = fingerprint([__version__, config])
     note = out / "settings.txt"
     if (out / "deap").exists():
         there = note.read_text("utf-8") if note.is_file() else "unknown ones"

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pulsefer.core.errors import BadInput, OnProblem, Problem
 from pulsefer.core.types import Frame
+from pulsefer.core.version import __version__
 from pulsefer.faces.crop import CropConfig
 from pulsefer.faces.detector import Detector
 from pulsefer.faces.follow import FollowConfig, Follower, SeenFace
@@ -252,11 +253,10 @@ class Analyzer:
         """How a table was made: versions, detector, settings, weights."""
         import json
 
-        import pulsefer
         from pulsefer.core.fingerprint import canonical_json
 
         return {
-            "pulsefer": pulsefer.__version__,
+            "pulsefer": __version__,
             "source": source,
             "detector": self.detector.name,
             "config": json.loads(canonical_json(self.config)),

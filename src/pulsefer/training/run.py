@@ -20,11 +20,11 @@ from typing import Any, cast
 
 import pandas as pd
 
-import pulsefer
 from pulsefer.core.errors import BadInput
 from pulsefer.core.files import whole_file
 from pulsefer.core.fingerprint import canonical_json, fingerprint
 from pulsefer.core.types import DataKind
+from pulsefer.core.version import __version__
 from pulsefer.models import checkpoint
 from pulsefer.models.crnn import Crnn
 from pulsefer.samples.audit import Audit, audit
@@ -203,7 +203,7 @@ def _about(
         "system": config.system,
         "data_kind": store.data_kind,
         "datasets": sorted({recording.dataset for recording in store}),
-        "version": pulsefer.__version__,
+        "version": __version__,
         "n_windows": len(windows.windows),
         "n_trials": len({window.key for window in windows.windows}),
         "n_subjects": len({window.person for window in windows.windows}),
