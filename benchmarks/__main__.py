@@ -48,7 +48,7 @@ gradients.
 
 Frames of the file per second, on one core, 720x576 px at 50 frames/s. `prepare` at its defaults:
 every second frame is converted, followed, cropped and stored. The first film is a specimen, quiet
-and clean, with next to nothing to decode; the second has the bit rate of DEAP's own videos.
+and clean, with next to nothing to decode; the second has about the bit rate of DEAP's videos.
 
 | film | Mbit/s | decode | decode to RGB | `prepare` | of the decode rate | aim | reached |
 |---|---:|---:|---:|---:|---:|---:|---|

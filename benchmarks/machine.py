@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pulsefer.core.version import __version__
+
 RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -19,8 +21,6 @@ def provenance(module: str) -> dict[str, Any]:
     import av
     import numpy
     import torch
-
-    import pulsefer
 
     if Path(sys.argv[0]).name == "__main__.py":  # all benchmarks in one go
         module = "benchmarks"
@@ -34,7 +34,7 @@ def provenance(module: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": numpy.__version__,
         "av": av.__version__,
-        "pulsefer": pulsefer.__version__,
+        "pulsefer": __version__,
     }
 
 
