@@ -336,9 +336,12 @@ def test_a_damaged_folder_that_cannot_be_made_anew_is_named(copy, recordings):
     [
         ({"fps_hz": 0.0}, "fps_hz"),
         ({"min_face_share": 1.5}, "min_face_share"),
-        ({"follow": FollowConfig(max_faces=2)}, "max_faces must be 1"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(wrong, says):
     with pytest.raises(ValueError, match=says):
         PrepareConfig(**wrong)
+
+
+def test_a_trial_has_one_person_whatever_the_settings_for_other_films_say():
+    assert PrepareConfig(follow=FollowConfig(max_faces=8)).follow.max_faces == 1
