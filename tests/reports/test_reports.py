@@ -57,11 +57,23 @@ def test_every_row_shows_paper_ours_protocol_n_interval_and_kind():
     shown = dict(zip(COLUMNS, cells(ROW), strict=True))
     assert shown["paper"] == "96.3 % (Table 3)"
     assert shown["ours"] == "62.5 %"
-    assert shown["95 % interval"] == "50.0 to 75.0 %"
+    assert shown["95 % interval"] == "50.0 to 75.0"
     assert shown["protocol"] == "by subject"
     assert shown["n"] == "120 windows"
     assert shown["data"] == "synthetic"
     assert table([ROW], title="t").row_count == 1
+
+
+def test_what_all_rows_share_is_said_once_and_synthetic_is_always_said():
+    rows = [ROW, dataclasses.replace(ROW, system="STL", n=60)]
+    made = table(rows, title="t")
+    assert [str(column.header) for column in made.columns] == [
+        "system", "figure", "paper", "ours", "95 % interval", "n",
+    ]  # fmt: skip
+    assert "data: synthetic" in str(made.caption)
+    assert "protocol: by subject" in str(made.caption)
+    mixed = table([ROW, dataclasses.replace(ROW, data_kind="real")], title="t")
+    assert "data" in [str(column.header) for column in mixed.columns]
 
 
 def test_the_page_is_one_file_that_fetches_nothing_and_escapes_text(tmp_path):

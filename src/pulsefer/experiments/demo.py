@@ -76,7 +76,7 @@ class DemoConfig:
     height_px: int = 256
     crf: int = 10
     n_frames: int = 3
-    epochs: int = 14
+    epochs: int = 12
     batch_size: int = 8
     dropout: float = 0.0
     folds: int = 2

@@ -16,6 +16,9 @@ COLUMNS = (
     "data",
 )  # fmt: skip
 
+HOISTED = frozenset({"system", "protocol", "epoch", "n", "subjects", "data"})
+"""Columns that stand under a table once when all rows agree."""
+
 NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "f1_macro": "macro F1",
@@ -47,7 +50,7 @@ def cells(row: Row) -> tuple[str, ...]:
     interval = (
         "–"
         if math.isnan(row.low)
-        else f"{number(row, row.low, bare=True)} to {number(row, row.high)}"
+        else f"{number(row, row.low, bare=True)} to {number(row, row.high, bare=True)}"
     )
     paper = "–" if math.isnan(row.paper) else f"{number(row, row.paper)} ({row.paper_where})"
     return (
@@ -56,7 +59,7 @@ def cells(row: Row) -> tuple[str, ...]:
         paper,
         number(row, row.value),
         interval,
-        f"by {row.protocol}",
+        row.protocol if "−" in row.protocol else f"by {row.protocol}",
         row.selection,
         f"{row.n} {row.unit}s",
         str(row.n_subjects),
@@ -78,14 +81,33 @@ def number(row: Row, value: float, *, bare: bool = False) -> str:
 
 
 def table(rows: Sequence[Row], *, title: str) -> Table:
-    """A table for the terminal; synthetic rows say so in their own colour."""
+    """A table for the terminal.
+
+    What is the same in every row stands under the table once, so that the rest fits a screen of
+    100 columns; that a figure is synthetic is always said, there or in its row.
+    """
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", header_style="bold")
+    lines = [cells(row) for row in rows]
+    same = {
+        column: place
+        for place, column in enumerate(COLUMNS)
+        if column in HOISTED and len(lines) > 1 and len({line[place] for line in lines}) == 1
+    }
+    made = Table(title=title, title_justify="left", header_style="bold", caption_justify="left")
+    if same:
+        made.caption = ", ".join(f"{column}: {lines[0][place]}" for column, place in same.items())
     for column in COLUMNS:
-        numeric = column in ("ours", "n", "subjects")
-        made.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        *plain, kind = cells(row)
-        made.add_row(*plain, f"[yellow]{kind}[/yellow]" if kind == "synthetic" else kind)
+        if column not in same:
+            right = column in ("ours", "subjects")
+            made.add_column(
+                column, justify="right" if right else "left", no_wrap=column != "figure"
+            )
+    for line in lines:
+        shown = [
+            f"[yellow]{cell}[/yellow]" if cell == "synthetic" else cell
+            for column, cell in zip(COLUMNS, line, strict=True)
+            if column not in same
+        ]
+        made.add_row(*shown)
     return made
