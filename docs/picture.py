@@ -39,7 +39,7 @@ def main(demo: Path) -> None:
     shown = [by_rating[place] for place in (0, 1, -2, -1)]
     tiles = [recording.faces[len(recording.faces) // 2] for recording in shown]
     faces.imshow(np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])]))
-    faces.set_title("synthetic faces, valence rated low and high", fontsize=9)
+    faces.set_title("synthetic faces, valence low, high", fontsize=9)
     faces.axis("off")
     for place, row in enumerate(reversed(rows)):
         colour = ACCENT if row.protocol == "window" else QUIET
