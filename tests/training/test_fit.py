@@ -108,6 +108,19 @@ def test_a_resumed_fit_equals_an_uninterrupted_one_to_the_byte(small_store, cut,
     assert files(tmp_path / "cut") == files(tmp_path / "whole")
 
 
+def test_ctrl_c_is_passed_on_and_the_fit_goes_on_later(small_store, cut, tmp_path):
+    fold, handler = one_fold(cut), signal.getsignal(signal.SIGINT)
+
+    def stop(_amount):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_store, cut, fold, QUICK, folder=tmp_path, advance=stop)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert not (tmp_path / "predictions.parquet").exists()
+    assert len(fit(small_store, cut, fold, QUICK, folder=tmp_path).history) == QUICK.epochs
+
+
 def test_a_process_killed_at_any_moment_can_be_started_again(tmp_path):
     """SIGKILL, at three moments that nobody chose, then once more to the end."""
     make_store(tmp_path / "store", subjects=2, trials=2, effect=30.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -90,7 +91,7 @@ def fit(
     _refuse_one_class(windows, split)
     module = _new_module(windows, split, config)
     epochs = _Epochs(folder, derive_seed(config.seed, "dropout", split.name, split.fold), advance)
-    with _quiet():
+    with _quiet(), _interruptible():
         trainer = Trainer(
             max_epochs=config.epochs,
             precision=config.precision,
@@ -252,6 +253,19 @@ def _refuse_one_class(windows: Windows, split: Split) -> None:
             found=f"only {sorted(found)}",
             remedy="fewer folds, more recordings, or another threshold rule",
         )
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C stays Ctrl-C: Lightning turns it into an exit, and deafens the process to the next."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from stop
 
 
 @contextmanager
