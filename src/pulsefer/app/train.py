@@ -56,7 +56,8 @@ def train(
         final: At the end fit one model to everything, for `analyze`. No figure comes from it.
     """
     opened = open_store(store)
-    cut = window(opened, windows)
+    with progress("windows and heart rates (trials)", len(opened)) as advance:
+        cut = window(opened, windows, advance=advance)
     n_high = sum(one.emotion for one in cut.windows)
     share = n_high / len(cut.windows)
     say(

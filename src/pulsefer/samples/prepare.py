@@ -124,6 +124,7 @@ def prepare(
     sweep(store / "recordings")
     jobs = [_Job(recording, store, config, fingerprint(description)) for recording in recordings]
     problems: list[Problem] = []
+    newest: dict[str, str] = {}
     n_made = n_kept = 0
     for _number, outcome in fan_out(_prepare_one, jobs, workers=workers):
         for problem in outcome.problems:
@@ -133,15 +134,20 @@ def prepare(
         n_made += outcome.key is not None and outcome.made
         n_kept += outcome.key is not None and not outcome.made
         if outcome.key is not None:
-            _forget_older(store, outcome.key, outcome.id)
+            newest[outcome.id] = outcome.key
         if advance:
             advance(1)
     found = []
     for folder in sorted((store / "recordings").glob("[!.]*")):
         try:
-            found.append(read_record(folder))
+            recording = read_record(folder)
         except BadInput as bad:
             problems.append(bad.problem)
+            continue
+        if newest.get(recording.id, recording.key) == recording.key:
+            found.append(recording)
+        else:
+            _remove(folder)
     write_index(store, found)
     problems.sort(key=lambda problem: (problem.where, problem.found))
     return Prepared(open_store(store) if found else None, n_made, n_kept, tuple(problems))
@@ -191,8 +197,10 @@ def _prepare_one(job: _Job) -> _Outcome:
                 record["video_sha256"] = video_sha256
                 text = json.dumps(record, indent=1, sort_keys=True)
                 (part / "record.json").write_text(text, "utf-8")
-    except BadInput as bad:
-        found = bad.problem
+    except (BadInput, OSError) as error:
+        found = error.problem if isinstance(error, BadInput) else Problem(
+            str(recording.video), "files that can be read and written", str(error)
+        )  # fmt: skip
         problems.append(Problem(recording.id, found.expected, f"{found.found} ({found.where})",
                                 found.remedy))  # fmt: skip
         return _Outcome(recording.id, None, False, tuple(problems))
@@ -314,21 +322,13 @@ def _claim(store: Path, wanted: dict[str, Any]) -> None:
         )
 
 
-def _forget_older(store: Path, key: str, recording_id: str) -> None:
-    """A recording whose video or labels changed has a new key; the old folder goes."""
-    for folder in (store / "recordings").glob("[!.]*"):
-        if folder.name == key:
-            continue
-        try:
-            other = read_record(folder)
-        except BadInput:
-            continue
-        if other.id == recording_id:
-            # Out of the way first: of a removal that is cut short, `sweep` takes the rest.
-            away = folder.with_name(f".{folder.name}.part")
-            shutil.rmtree(away, ignore_errors=True)
-            folder.rename(away)
-            shutil.rmtree(away)
+def _remove(folder: Path) -> None:
+    """Take away a recording whose video or labels changed: it has a new key now."""
+    # Out of the way first: of a removal that is cut short, `sweep` takes the rest.
+    away = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(away, ignore_errors=True)
+    folder.rename(away)
+    shutil.rmtree(away)
 
 
 @functools.lru_cache(maxsize=2)

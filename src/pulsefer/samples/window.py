@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -121,8 +121,18 @@ class Windows:
     hr_rejected: Mapping[str, int] = field(default_factory=dict)
 
 
-def window(store: Store, config: WindowConfig | None = None) -> Windows:
+def window(
+    store: Store,
+    config: WindowConfig | None = None,
+    *,
+    advance: Callable[[float], None] | None = None,
+) -> Windows:
     """Cut every recording of a store into labelled windows.
+
+    Args:
+        store: Where the recordings are.
+        config: What a sample is; None is the paper's.
+        advance: Called with 1 after every recording: on a whole data set this takes minutes.
 
     Raises:
         BadInput: no window is left.
@@ -131,7 +141,9 @@ def window(store: Store, config: WindowConfig | None = None) -> Windows:
     found: list[Window] = []
     left_out: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
-    for recording in store:
+    for number, recording in enumerate(store):
+        if advance and number:
+            advance(1)
         rating = recording.record["ratings"].get(config.dimension)
         starts = _starts(recording, config)
         if rating is None:
@@ -166,6 +178,8 @@ def window(store: Store, config: WindowConfig | None = None) -> Windows:
                     hr_reason=rate.reason,
                 )
             )
+    if advance:
+        advance(1)
     if not found:
         raise BadInput(
             str(store.path),
