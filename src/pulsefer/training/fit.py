@@ -2,7 +2,8 @@
 
 What chance decides is a function of the seed and the place in the training: the order of the
 windows, and the state of the generator behind dropout, which is set anew before every step. So a
-checkpoint at an epoch's end (weights, optimiser, history) is all that an exact resume needs.
+checkpoint at an epoch's end (weights, optimiser, history) is all that an exact resume needs. The
+bytes are those of one machine and number of threads; on a GPU not every kernel repeats itself.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ def fit(
             precision=config.precision,
             accelerator="auto",
             devices=1,
-            deterministic=True,
+            # "warn", for a GPU may have no deterministic kernel of the pooling's gradient.
+            deterministic="warn",
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
             callbacks=[epochs],
             enable_checkpointing=False,
