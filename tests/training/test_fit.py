@@ -240,3 +240,16 @@ def test_the_gap_of_a_run_with_itself_is_zero(run):
     row = leakage_gap(run, run, experiment="x")
     assert (row.value, row.low, row.high) == (0.0, 0.0, 0.0)
     assert Path(run.folder).exists()
+
+
+def test_folds_within_each_person_are_one_run_with_every_window_tested_once(
+    small_store, cut, tmp_path
+):
+    protocol = Protocol(by="trial", within=True, folds=2, validation=0.0)
+    config = TrainConfig(epochs=1, batch_size=16)
+    done = train(small_store, cut, protocol, config, folder=tmp_path, final=False)
+    assert len(done.predictions) == len(cut.windows)
+    assert len(list((tmp_path / "folds").iterdir())) == 2 * 4
+    rows = gather(done, experiment="train", unit="window")
+    assert {row.protocol for row in rows} == {"trial within subject"}
+    assert done.about["shared"]["shared_trials"] == 0
