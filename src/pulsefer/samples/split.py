@@ -70,8 +70,8 @@ def split(
     number owes to that, and every report prints the unit next to the number.
 
     Choice: units are ordered by their share of high labels, chance deciding between equals, and
-    dealt to the folds block by block, so that both labels are spread evenly whatever the unit.
-    (scikit-learn's stratified group k-fold leaves folds empty when units are few.)
+    dealt to the folds block by block, so that both labels are spread evenly: one rule for windows,
+    trials and persons, and for data that have one label only.
 
     Args:
         windows: What to cut.
