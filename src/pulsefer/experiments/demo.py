@@ -191,7 +191,7 @@ class _Training:
     """One run, small enough to send to a process."""
 
     store: Path
-    windows: WindowConfig
+    windows: Windows
     protocol: Protocol
     settings: TrainConfig
     folder: Path
@@ -204,7 +204,7 @@ def _train(
     jobs = {
         (system, by): _Training(
             out / "store",
-            windows.config,
+            windows,
             Protocol(by=by, folds=config.folds, split_seed=config.seed),
             TrainConfig(
                 model=CrnnConfig(heart_rate=heart_rate, dropout=config.dropout),
@@ -236,9 +236,8 @@ def _train_one(job: _Training) -> None:
     # The number of threads changes the last bits of a sum: the same one whatever the workers.
     torch.set_num_threads(1)
     try:
-        store = open_store(job.store)
         train(
-            store, window(store, job.windows), job.protocol, job.settings,
+            open_store(job.store), job.windows, job.protocol, job.settings,
             folder=job.folder, final=False,
         )  # fmt: skip
     finally:

@@ -103,6 +103,11 @@ class FrameCnn(nn.Sequential):
 class Crnn(nn.Module):
     """Emotion and heart rate of a face clip, by one network (the paper's Fig. 2).
 
+    Choice: weights begin so that the size of the activations survives the layers (He et al. 2015
+    before a ReLU, Glorot & Bengio 2010 elsewhere); the paper starts from a pre-trained CNN and is
+    silent about the rest. From PyTorch's defaults, on a small synthetic set, the network still
+    gave every face the same answer after two hundred steps.
+
     The heart-rate head is made last and takes no number from the caller's chance: with the same
     seed, networks with and without it start alike everywhere else and drop the same units. What
     differs between them is then the heart rate.

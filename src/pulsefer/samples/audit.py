@@ -35,11 +35,6 @@ class Audit:
     shared_subjects: int
     shared_stimuli: int
 
-    @property
-    def leaks(self) -> bool:
-        """Whether a network that recognises the trial can pass for one that reads emotion."""
-        return self.shared_trials > 0
-
 
 def audit(windows: Sequence[Window], split: Split) -> Audit:
     """Count what is shared.
