@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from pulsefer.core.errors import BadInput
+from pulsefer.core.label import label
 from pulsefer.samples.audit import audit
-from pulsefer.samples.label import label
 from pulsefer.samples.split import split, unit_of
 from pulsefer.samples.window import Window, WindowConfig, frame_indices, nearest
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.fan_out import fan_out
 from pulsefer.core.progress import progress
+from pulsefer.datasets.check_report import CheckReport, CheckTable, Verdict
 from pulsefer.datasets.deap_pickle import N_CHANNELS
 from pulsefer.datasets.deap_ratings import Rated, read_ratings, row_of, rows_of
 from pulsefer.datasets.deap_signal import (
@@ -37,66 +36,12 @@ from pulsefer.datasets.deap_tree import (
 from pulsefer.datasets.deap_video import SHORT_S, CheckedVideo, check_video
 from pulsefer.media.video import frames
 
-Verdict = Literal["ok", "note", "warning", "broken"]
-
 PUBLISHED_HIGH = {"valence": (0.57, 0.09), "arousal": (0.59, 0.15), "liking": (0.67, 0.12)}
 """Share of ratings above the middle: mean and spread over participants (Koelstra et al. 2012,
 Sec. 6). They do not say to which side 5 itself goes; both rules are printed."""
 RATING_MIDDLE = 5.0
 SHARE_TOLERANCE = 0.02
 """A whole copy has the published means within this, by one rule or the other."""
-
-_OF_SEVERITY: dict[str, Verdict] = {"error": "broken", "warning": "warning", "note": "note"}
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRow:
-    """One line of the table.
-
-    Attributes:
-        what: What was looked at.
-        expected: What a whole copy has.
-        found: What this one has.
-        verdict: "ok"; "note" (normal for a partial copy); "warning" (used, but look at it);
-            "broken" (the reader leaves it out).
-    """
-
-    what: str
-    expected: str
-    found: str
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """The table, and what in it is not as it should be."""
-
-    rows: tuple[CheckRow, ...]
-    problems: tuple[Problem, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Nothing is broken."""
-        return all(row.verdict != "broken" for row in self.rows)
-
-
-@dataclass
-class _Table:
-    root: Path
-    rows: list[CheckRow] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-
-    def add(self, what: str, expected: str, found: str, verdict: Verdict = "ok") -> None:
-        self.rows.append(CheckRow(what, expected, found, verdict))
-
-    def short(self, path: Path | None) -> str:
-        """The path from the root on."""
-        return str(path.relative_to(self.root)) if path else "no file"
-
-    def tell(self, problem: Problem) -> None:
-        self.problems.append(problem)
-        verdict = _OF_SEVERITY[problem.severity]
-        self.add(problem.where, problem.expected, problem.found, verdict)
 
 
 def check(
@@ -116,12 +61,12 @@ def check(
         workers: Processes that decode.
         show_progress: A bar on standard error.
     """
-    table = _Table(Path(root))
+    table = CheckTable(Path(root))
     try:
         tree = find(root, on_problem=table.tell, expect=expect)
     except BadInput as bad:
         table.tell(bad.problem)
-        return CheckReport(tuple(table.rows), tuple(table.problems))
+        return table.report()
     table.add("kind of data", "real or synthetic", tree.data_kind)
     ratings = _check_ratings(tree, table)
     participants = sorted(
@@ -138,10 +83,10 @@ def check(
         if deep:
             _count_all(tree, table, workers, advance)
     _check_shares(tree, ratings, table)
-    return CheckReport(tuple(table.rows), tuple(table.problems))
+    return table.report()
 
 
-def _check_ratings(tree: Tree, table: _Table) -> Mapping[int, Sequence[Rated]]:
+def _check_ratings(tree: Tree, table: CheckTable) -> Mapping[int, Sequence[Rated]]:
     try:
         ratings = read_ratings(tree.ratings, root=tree.root, on_problem=table.tell)
     except BadInput as bad:
@@ -158,7 +103,7 @@ def _check_ratings(tree: Tree, table: _Table) -> Mapping[int, Sequence[Rated]]:
     return ratings
 
 
-def _check_counts(tree: Tree, table: _Table) -> None:
+def _check_counts(tree: Tree, table: CheckTable) -> None:
     if not tree.videos:
         table.tell(
             Problem(
@@ -173,11 +118,12 @@ def _check_counts(tree: Tree, table: _Table) -> None:
     n_found = len(tree.videos)
     table.add("videos", str(n_expected), str(n_found), "ok" if n_found == n_expected else "note")
     for problem in missing_videos(tree):
+        table.partial = True
         table.tell(problem)
 
 
 def _check_rows(
-    tree: Tree, participant: int, ratings: Mapping[int, Sequence[Rated]], table: _Table
+    tree: Tree, participant: int, ratings: Mapping[int, Sequence[Rated]], table: CheckTable
 ) -> Sequence[Rated]:
     """Ratings of one participant; a video without any is named."""
     if not ratings:
@@ -196,7 +142,7 @@ def _check_rows(
     return rows
 
 
-def _check_videos(tree: Tree, participant: int, table: _Table) -> None:
+def _check_videos(tree: Tree, participant: int, table: CheckTable) -> None:
     name, layout = subject_name(participant), tree.layout
     paths = [path for (owner, _), path in sorted(tree.videos.items()) if owner == participant]
     checked: list[CheckedVideo] = []
@@ -234,7 +180,9 @@ def _check_videos(tree: Tree, participant: int, table: _Table) -> None:
     )
 
 
-def _check_physiology(tree: Tree, participant: int, rows: Sequence[Rated], table: _Table) -> None:
+def _check_physiology(
+    tree: Tree, participant: int, rows: Sequence[Rated], table: CheckTable
+) -> None:
     name, layout = subject_name(participant), tree.layout
     dat, bdf = tree.dats.get(participant), tree.bdfs.get(participant)
     is_filmed = any(owner == participant for owner, _ in tree.videos)
@@ -256,7 +204,7 @@ def _check_physiology(tree: Tree, participant: int, rows: Sequence[Rated], table
         )
 
 
-def _check_dat(path: Path, layout: Layout, rows: Sequence[Rated], table: _Table) -> None:
+def _check_dat(path: Path, layout: Layout, rows: Sequence[Rated], table: CheckTable) -> None:
     content = read_preprocessed(path, layout)
     shape = f"({N_STIMULI}, {N_CHANNELS}, {layout.n_dat_samples})"
     table.add(f"data in {table.short(path)}", shape, shape)
@@ -274,7 +222,7 @@ def _check_dat(path: Path, layout: Layout, rows: Sequence[Rated], table: _Table)
         table.add(f"labels in {table.short(path)}", said, f"{len(rows)} equal")
 
 
-def _check_bdf(path: Path, layout: Layout, _rows: Sequence[Rated], table: _Table) -> None:
+def _check_bdf(path: Path, layout: Layout, _rows: Sequence[Rated], table: CheckTable) -> None:
     starts = music_onsets(path, layout)
     table.add(f"starts of a video in {table.short(path)}", str(N_STIMULI), str(len(starts)))
     n_alive = 0
@@ -287,14 +235,16 @@ def _check_bdf(path: Path, layout: Layout, _rows: Sequence[Rated], table: _Table
     _add_alive(table, path, n_alive)
 
 
-def _add_alive(table: _Table, path: Path, n_alive: int) -> None:
+def _add_alive(table: CheckTable, path: Path, n_alive: int) -> None:
     is_whole = n_alive == N_STIMULI
     what = f"pulse in {table.short(path)}"
     verdict: Verdict = "ok" if is_whole else "broken"
     table.add(what, f"{N_STIMULI} trials, finite, not flat", str(n_alive), verdict)
 
 
-def _count_all(tree: Tree, table: _Table, workers: int, advance: Callable[[float], None]) -> None:
+def _count_all(
+    tree: Tree, table: CheckTable, workers: int, advance: Callable[[float], None]
+) -> None:
     jobs = [(tree.videos[key], tree.layout) for key in sorted(tree.videos)]
     counted: dict[int, Problem | int | None] = {}
     for number, outcome in fan_out(_count_frames, jobs, workers=workers):
@@ -334,7 +284,7 @@ def _count_frames(job: tuple[Path, Layout]) -> Problem | int | None:
     return n_frames
 
 
-def _check_shares(tree: Tree, ratings: Mapping[int, Sequence[Rated]], table: _Table) -> None:
+def _check_shares(tree: Tree, ratings: Mapping[int, Sequence[Rated]], table: CheckTable) -> None:
     """Share of high ratings by both rules: about 5 % of DEAP's lie just above 5."""
     if not ratings:
         return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefer.core.errors import BadInput
 from pulsefer.core.fan_out import fan_out
 from pulsefer.core.files import whole_folder
 from pulsefer.core.progress import progress
@@ -30,11 +28,11 @@ from pulsefer.datasets.deap_tree import (
     DAT_FS_HZ,
     DEAP_LAYOUT,
     LEAD_S,
-    MARKER,
     N_STIMULI,
     Layout,
     subject_name,
 )
+from pulsefer.datasets.specimen import bad_marker, read_marker, require_empty, write_marker
 from pulsefer.datasets.synthetic import Effects, Trial, draw_trials
 from pulsefer.datasets.synthetic_pulse import beat_times_s, ppg
 
@@ -142,13 +140,7 @@ def write_fake(
         raise ValueError(f"seconds must lie in 1-600, found {seconds}")
     if physiology != "dat" and seconds != int(seconds):
         raise ValueError(f"a BDF has records of 1 s, so seconds must be whole, found {seconds}")
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise BadInput(
-            str(root),
-            expected="a folder that is empty or does not exist yet",
-            found="something in it",
-            remedy="a specimen never overwrites anything; name another folder",
-        )
+    require_empty(root)
     effects = effects or Effects()
     layout = Layout(
         length_s=float(seconds),
@@ -165,7 +157,16 @@ def write_fake(
         drawn = [dataclasses.replace(trial, hr_bpm=float(hr_bpm)) for trial in drawn]
     truths = [_plant(trial, layout, seed) for trial in drawn]
     with whole_folder(root) as part:
-        _write_marker(part / MARKER, layout, effects, seed, truths)
+        write_marker(
+            part,
+            "deap",
+            {
+                "layout": asdict(layout),
+                "effects": asdict(effects),
+                "seed": seed,
+                "trials": [asdict(truth) for truth in truths],
+            },
+        )
         _write_ratings(part / "metadata_csv" / "participant_ratings.csv", truths, seed)
         jobs: list[_Job] = [
             _Physiology(part, tuple(truths[k : k + N_STIMULI]), layout, kind, seed)
@@ -189,18 +190,15 @@ def open_fake(root: Path) -> FakeTree:
     Raises:
         BadInput: no marker, or one that does not fit.
     """
-    path = Path(root) / MARKER
+    root = Path(root)
+    content = read_marker(root, "deap")
     try:
-        content = json.loads(path.read_text("utf-8"))
+        if content is None:
+            raise KeyError("no marker")
         planted = tuple(Planted(**trial) for trial in content["trials"])
-        return FakeTree(Path(root), Layout(**content["layout"]), planted)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise BadInput(
-            str(path),
-            expected="the marker of a specimen",
-            found=f"{type(error).__name__}: {error}",
-            remedy="write the specimen again into an empty folder",
-        ) from error
+        return FakeTree(root, Layout(**content["layout"]), planted)
+    except (ValueError, TypeError, KeyError) as error:
+        raise bad_marker(root, error) from error
 
 
 def _n_filmed(name: str, trials: int) -> int:
@@ -255,20 +253,6 @@ def _pulse(truth: Planted, layout: Layout, seed: int, fs_hz: float) -> NDArray[n
         noise=0.02,
         seed=derive_seed(seed, "deap", "ppg", truth.subject, truth.trial),
     )
-
-
-def _write_marker(
-    path: Path, layout: Layout, effects: Effects, seed: int, truths: Sequence[Planted]
-) -> None:
-    content = {
-        "what": "Synthetic: made for testing, nobody was recorded. Not DEAP data.",
-        "dataset": "deap",
-        "layout": asdict(layout),
-        "effects": asdict(effects),
-        "seed": seed,
-        "trials": [asdict(truth) for truth in truths],
-    }
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_ratings(path: Path, truths: Sequence[Planted], seed: int) -> None:

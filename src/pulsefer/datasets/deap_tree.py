@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +10,8 @@ from typing import Any
 
 from pulsefer.core.errors import BadInput, OnProblem, Problem
 from pulsefer.core.types import DataKind
+from pulsefer.datasets.files_below import files_below
+from pulsefer.datasets.specimen import bad_marker, read_marker
 
 N_STIMULI = 40
 """Music videos, and so trials of every participant."""
@@ -19,8 +19,6 @@ LEAD_S = 3.0
 """Signal before the first frame in `data_preprocessed_python`, seconds."""
 DAT_FS_HZ = 128.0
 """Sampling rate of `data_preprocessed_python`."""
-MARKER = "SPECIMEN.json"
-"""Lies at the root of every tree that `write_fake` wrote; such a tree is synthetic."""
 LICENCE = (
     "DEAP is given under a licence, asked for at www.eecs.qmul.ac.uk/mmv/datasets/deap; "
     "try `pulsefer demo` meanwhile"
@@ -136,7 +134,7 @@ def find(root: Path, *, on_problem: OnProblem, expect: Layout | None = None) -> 
         # DEAP's own folders come before somebody's backup, then what is nested least.
         return _FOLDERS.isdisjoint(path.parts), len(path.parts), str(path)
 
-    for path in sorted(_files(root), key=place):
+    for path in sorted(files_below(root), key=place):
         if match := _VIDEO.fullmatch(path.name):
             _take(videos, (int(match[1]), int(match[2])), path, on_problem)
         elif match := _SIGNAL.fullmatch(path.name):
@@ -194,32 +192,11 @@ def _take(found: dict[Any, Path], key: object, path: Path, on_problem: OnProblem
     )
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """All files, also behind links: face_video is large and often lies on another disk."""
-    seen: set[str] = set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        if (true := os.path.realpath(folder)) in seen:
-            subfolders.clear()
-            continue
-        seen.add(true)
-        for name in names:
-            yield Path(folder, name)
-
-
 def _layout(root: Path) -> tuple[Layout, DataKind]:
-    marker = root / MARKER
-    if not marker.exists():
+    content = read_marker(root, "deap")
+    if content is None:
         return DEAP_LAYOUT, "real"
     try:
-        content = json.loads(marker.read_text("utf-8"))
-        dataset, layout = content["dataset"], Layout(**content["layout"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(
-            str(marker),
-            expected="the marker of a synthetic specimen",
-            found=f"{type(error).__name__}: {error}",
-            remedy="write the specimen again; real data has no such file",
-        ) from error
-    if dataset != "deap":
-        raise BadInput(str(marker), expected="a specimen of deap", found=f"one of {dataset}")
-    return layout, "synthetic"
+        return Layout(**content["layout"]), "synthetic"
+    except (ValueError, KeyError, TypeError) as error:
+        raise bad_marker(root, error) from error

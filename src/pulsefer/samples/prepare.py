@@ -186,6 +186,7 @@ def _prepare_one(job: _Job) -> _Outcome:
                 "ratings": dict(recording.ratings),
                 "length_s": recording.length_s,
                 "fps_hz": recording.fps_hz,
+                "begin_s": recording.begin_s,
             },
             length=24,
         )
@@ -236,14 +237,15 @@ def _write(
             recording.video,
             every=every,
             fps_hz=recording.fps_hz,
-            end_s=recording.length_s,
+            start_s=recording.begin_s,
+            end_s=recording.begin_s + recording.length_s,
             on_problem=cut.append,
             threads=1,
         ):
             seen = follower.push(frame)
             crop = seen[0].crop if seen else empty
             file.write(np.ascontiguousarray(crop).tobytes())
-            row = (frame.time_s, *_place_and_colour(seen))
+            row = (frame.time_s - recording.begin_s, *_place_and_colour(seen))
             for column, value in zip(columns.values(), row, strict=True):
                 column.append(value)
     n_frames = len(columns["time_s"])

@@ -4,20 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.core.seeding import derive_seed
-from pulsefer.samples.window import Window
 
 Unit = Literal["window", "trial", "subject"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 
 LEAKY: frozenset[Unit] = frozenset({"window"})
 """Units that let one trial, with its one label, stand on both sides."""
+
+
+class Labelled(Protocol):
+    """What can be split: a window of a trial, or a picture of a clip."""
+
+    @property
+    def id(self) -> str:
+        """Unique over all data sets."""
+        ...
+
+    @property
+    def dataset(self) -> str:
+        """Data set."""
+        ...
+
+    @property
+    def person(self) -> str:
+        """Unique over all data sets."""
+        ...
+
+    @property
+    def trial(self) -> str:
+        """Unique for the person."""
+        ...
+
+    @property
+    def emotion(self) -> int:
+        """0 low, 1 high."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +77,14 @@ class Split:
         """For example "subject", or "window within deap/s01"."""
         return f"{self.by} within {self.within}" if self.within else self.by
 
-    def manifest(self, windows: Sequence[Window]) -> str:
+    def manifest(self, windows: Sequence[Labelled]) -> str:
         """Fingerprint of who stands where; equal splits have equal manifests."""
         sides = (self.train, self.validation, self.test)
         return fingerprint([[windows[index].id for index in side] for side in sides])
 
 
 def split(
-    windows: Sequence[Window],
+    windows: Sequence[Labelled],
     *,
     by: Unit,
     folds: int = 5,
@@ -69,9 +97,9 @@ def split(
     `by="window"` lets one trial stand on both sides. It exists to measure how much a published
     number owes to that, and every report prints the unit next to the number.
 
-    Choice: units are ordered by their share of high labels, chance deciding between equals, and
-    dealt to the folds block by block, so that both labels are spread evenly: one rule for windows,
-    trials and persons, and for data that have one label only.
+    Choice: units are ordered by data set and by their share of high labels, chance deciding between
+    equals, and dealt to the folds block by block, so that data sets and labels are spread evenly:
+    one rule for windows, trials and persons, and for data that have one label only.
 
     Args:
         windows: What to cut.
@@ -119,7 +147,7 @@ def split(
             )
 
 
-def unit_of(window: Window, by: Unit) -> str:
+def unit_of(window: Labelled, by: Unit) -> str:
     """Name of the unit a window belongs to."""
     if by == "window":
         return window.id
@@ -127,7 +155,7 @@ def unit_of(window: Window, by: Unit) -> str:
 
 
 def _deal(
-    windows: Sequence[Window], some: NDArray[np.intp], by: Unit, parts: int, seed: int
+    windows: Sequence[Labelled], some: NDArray[np.intp], by: Unit, parts: int, seed: int
 ) -> NDArray[np.intp]:
     """Part number of each window of `some`: units of like share of high, dealt out by blocks."""
     names, unit = np.unique([unit_of(windows[index], by) for index in some], return_inverse=True)
@@ -139,7 +167,9 @@ def _deal(
     share = high / np.bincount(unit)
     rng = np.random.default_rng(seed)
     chance = rng.permutation(len(names))
-    by_share = np.lexsort((chance, share))
+    dataset = np.empty(len(names), object)
+    dataset[unit] = [windows[index].dataset for index in some]
+    by_share = np.lexsort((chance, share, np.unique(dataset, return_inverse=True)[1]))
     part_of = np.empty(len(names), np.intp)
     for begin in range(0, len(names), parts):
         block = by_share[begin : begin + parts]

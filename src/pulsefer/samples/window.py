@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefer.core.errors import BadInput
-from pulsefer.samples.label import THRESHOLDS, Threshold, label
+from pulsefer.core.label import THRESHOLDS, Threshold, label
 from pulsefer.samples.store import RATINGS, Store, StoredRecording
 from pulsefer.signals.beats import beats
 from pulsefer.signals.gate import window_rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 Threshold = Literal["ge5", "gt5", "drop_middle"]
@@ -33,3 +34,14 @@ def label(rating: float, threshold: Threshold = "ge5") -> int | None:
     if threshold == "drop_middle":
         return None if abs(rating - MIDDLE) < HALF_WIDTH else int(rating > MIDDLE)
     raise ValueError(f"threshold is one of {', '.join(THRESHOLDS)}; found {threshold!r}")
+
+
+def balance(ratings: Iterable[float]) -> dict[Threshold, tuple[int, int]]:
+    """How many ratings are low and how many high, by each rule.
+
+    >>> balance([4.0, 5.0, 5.0, 6.0])
+    {'ge5': (1, 3), 'gt5': (3, 1), 'drop_middle': (1, 1)}
+    """
+    found = list(ratings)
+    labels = {rule: [label(rating, rule) for rating in found] for rule in THRESHOLDS}
+    return {rule: (given.count(0), given.count(1)) for rule, given in labels.items()}
