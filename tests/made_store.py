@@ -26,6 +26,10 @@ def make_store(
     effect=0.0,
     trial_mark=20.0,
     permuted=False,
+    dataset="deap",
+    hr_low_bpm=65.0,
+    hr_step_bpm=2.0,
+    crop_top=0.45,
     seed=0,
 ):
     """Faces of noise around a person's level and a trial's pattern; `effect` shows the label.
@@ -40,6 +44,10 @@ def make_store(
         trial_mark: Strength of a pattern that every trial has to itself.
         permuted: What is shown has nothing to do with the label: within each label, every second
             trial shows high. `trials` must then be a multiple of 4.
+        dataset: Name of the data set.
+        hr_low_bpm: Heart rate of the first trial of the first person.
+        hr_step_bpm: How much faster each further trial is; each further person half as much more.
+        crop_top: A setting of the faces' crop.
         seed: Seed.
     """
     rng = np.random.default_rng(seed)
@@ -51,7 +59,7 @@ def make_store(
         for t in range(1, trials + 1):
             rank = int((ratings[:t] == ratings[t - 1]).sum())
             shown = 3.0 + 4.0 * (rank % 2) if permuted else ratings[t - 1]
-            folder = Path(path) / "recordings" / f"s{s:02d}t{t:02d}"
+            folder = Path(path) / "recordings" / f"{dataset}-s{s:02d}t{t:02d}"
             folder.mkdir(parents=True)
             n = round(seconds * fps_hz)
             coarse = rng.normal(0, trial_mark, (8, 8, 3)).repeat(8, 0).repeat(8, 1)
@@ -62,11 +70,11 @@ def make_store(
             pd.DataFrame({"time_s": np.arange(n) / fps_hz, "seen": True, "held": False}).to_parquet(
                 folder / "track.parquet", index=False
             )
-            hr_bpm = 60.0 + 3.0 * s + 2.0 * t
+            hr_bpm = hr_low_bpm + hr_step_bpm * (1.5 * (s - 1) + (t - 1))
             beats_s = beat_times_s(hr_bpm, -3.0, seconds, seed=s * 100 + t)
             np.save(folder / "signal.npy", ppg(beats_s, fs_hz=128.0, start_s=-3.0, end_s=seconds))
             record = {
-                "dataset": "deap", "subject": f"s{s:02d}", "trial": f"trial{t:02d}",
+                "dataset": dataset, "subject": f"s{s:02d}", "trial": f"trial{t:02d}",
                 "stimulus": f"video{t:02d}", "data_kind": "synthetic", "length_s": seconds,
                 "ratings": {"valence": float(ratings[t - 1]), "arousal": 5.0},
                 "signal_kind": "ppg", "signal_fs_hz": 128.0, "signal_start_s": -3.0,
@@ -74,7 +82,8 @@ def make_store(
             }  # fmt: skip
             (folder / "record.json").write_text(json.dumps(record))
             found.append(read_record(folder))
-    config = {"fps_hz": fps_hz, "min_face_share": 0.5, "follow": FOLLOW, "detector": "none"}
+    follow = {**FOLLOW, "crop": {**FOLLOW["crop"], "top": crop_top}}
+    config = {"fps_hz": fps_hz, "min_face_share": 0.5, "follow": follow, "detector": "none"}
     (Path(path) / "store.json").write_text(json.dumps({"format": FORMAT, "config": config}))
     write_index(Path(path), found)
     return open_store(Path(path))

@@ -9,11 +9,13 @@ import pandas as pd
 
 from pulsefer.core.errors import BadInput
 from pulsefer.core.fingerprint import fingerprint
+from pulsefer.core.types import DataKind
 from pulsefer.experiments.published import NONE, TABLE_3
 from pulsefer.metrics import emotion
 from pulsefer.metrics.bootstrap import draw, interval
 from pulsefer.metrics.score import score
 from pulsefer.reports.row import Row
+from pulsefer.training.across import Tested
 from pulsefer.training.run import Run
 
 HEADLINE = "balanced_accuracy"
@@ -21,9 +23,10 @@ N_RESAMPLES = 2000
 
 
 def gather(run: Run, *, experiment: str, unit: Literal["window", "trial"]) -> list[Row]:
-    """All scores of a run, for each selection rule.
+    """All scores of a run, for each selection rule; of several data sets, also of each by itself.
 
-    The published figure stands beside `accuracy`, which is what the paper prints.
+    The published figure stands beside `accuracy`, which is what the paper prints, where the network
+    learned from one data set as the paper's did.
 
     Args:
         run: A finished run.
@@ -32,38 +35,87 @@ def gather(run: Run, *, experiment: str, unit: Literal["window", "trial"]) -> li
     """
     rows = []
     for selection, predictions in run.predictions.groupby("selection", sort=True):
-        scores = score(predictions, unit=unit, seed=0, n_bootstrap=N_RESAMPLES)
-        n = scores.n_windows if unit == "window" else scores.n_trials
-        for metric, value in scores.values.items():
-            if np.isnan(value.value):
-                continue
-            heart_rate = metric.startswith("hr_")
-            published = TABLE_3.get((_dataset(run), run.dimension, run.system), NONE)
-            published = published if metric == "accuracy" else NONE
-            rows.append(
-                Row(
-                    experiment=experiment,
-                    system=run.system,
-                    dataset=_dataset(run),
-                    data_kind=run.data_kind,
-                    dimension="heart rate" if heart_rate else run.dimension,
-                    metric=metric,
-                    value=value.value,
-                    low=value.low,
-                    high=value.high,
-                    protocol=run.about["protocol_name"],
-                    selection=str(selection),
-                    unit=unit,
-                    n=scores.n_hr if heart_rate else n,
-                    n_subjects=scores.n_subjects,
-                    seed=run.about["train"]["seed"],
-                    config=run.about["fingerprint"],
-                    manifest=run.about["manifest"],
-                    version=run.about["version"],
-                    paper=published.value,
-                    paper_where=published.where,
-                )
+        parts = {_dataset(run): (predictions, run.about["protocol_name"])}
+        if len(run.about["datasets"]) > 1:
+            protocol = f"{run.about['protocol_name']}, trained on {_dataset(run)}"
+            for dataset, part in predictions.groupby("dataset", sort=True):
+                parts[str(dataset)] = (part, protocol)
+        for dataset, (part, protocol) in parts.items():
+            rows += _rows(
+                run, part, experiment=experiment, unit=unit, dataset=dataset, protocol=protocol,
+                selection=str(selection), compared=dataset == _dataset(run),
+                config=run.about["fingerprint"], manifest=run.about["manifest"],
+            )  # fmt: skip
+    return rows
+
+
+def gather_across(
+    tested: Tested, *, experiment: str, unit: Literal["window", "trial"]
+) -> list[Row]:
+    """All scores of a run's network on data that it did not learn from.
+
+    Args:
+        tested: What `predict_on` gave.
+        experiment: Name for the rows.
+        unit: What is counted.
+    """
+    rows: list[Row] = []
+    for dataset, part in tested.predictions.groupby("dataset", sort=True):
+        rows += _rows(
+            tested.run, part, experiment=experiment, unit=unit, dataset=str(dataset),
+            protocol=f"trained on {_dataset(tested.run)}", selection="last", compared=False,
+            config=tested.config, manifest=tested.manifest, data_kind=tested.data_kind,
+        )  # fmt: skip
+    return rows
+
+
+def _rows(
+    run: Run,
+    predictions: pd.DataFrame,
+    *,
+    experiment: str,
+    unit: Literal["window", "trial"],
+    dataset: str,
+    protocol: str,
+    selection: str,
+    compared: bool,
+    config: str,
+    manifest: str,
+    data_kind: DataKind | None = None,
+) -> list[Row]:
+    scores = score(predictions, unit=unit, seed=0, n_bootstrap=N_RESAMPLES)
+    n = scores.n_windows if unit == "window" else scores.n_trials
+    rows = []
+    for metric, value in scores.values.items():
+        if np.isnan(value.value):
+            continue
+        heart_rate = metric.startswith("hr_")
+        published = TABLE_3.get((dataset, run.dimension, run.system), NONE)
+        published = published if compared and metric == "accuracy" else NONE
+        rows.append(
+            Row(
+                experiment=experiment,
+                system=run.system,
+                dataset=dataset,
+                data_kind=data_kind or run.data_kind,
+                dimension="heart rate" if heart_rate else run.dimension,
+                metric=metric,
+                value=value.value,
+                low=value.low,
+                high=value.high,
+                protocol=protocol,
+                selection=selection,
+                unit=unit,
+                n=scores.n_hr if heart_rate else n,
+                n_subjects=scores.n_subjects,
+                seed=run.about["train"]["seed"],
+                config=config,
+                manifest=manifest,
+                version=run.about["version"],
+                paper=published.value,
+                paper_where=published.where,
             )
+        )
     return rows
 
 

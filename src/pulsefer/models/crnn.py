@@ -5,6 +5,7 @@ Shape letters: B batch, T time, S recurrent steps, C channels, D state channels,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, cast, get_args
 
@@ -194,6 +195,27 @@ class Crnn(nn.Module):
         if self.heart_rate is None:
             raise ValueError("this network has no heart-rate head (heart_rate=False)")
         nn.init.constant_(self.heart_rate.bias, mean_bpm)
+
+    def start_cnn_from(self, tensors: Mapping[str, Tensor]) -> None:
+        """Let the CNN begin with weights that were learned elsewhere.
+
+        Paper: the CNN is "pre-trained on AFEW-VA".
+
+        Args:
+            tensors: As `FrameCnn.state_dict` names them, of a CNN of colours.
+
+        Raises:
+            ValueError: this network's input is not the colours alone, or other shapes.
+        """
+        if self.config.input != "appearance":
+            raise ValueError(
+                "a CNN that was pre-trained on single pictures has learned colours; this network's "
+                f"input is {self.config.input!r}, choose 'appearance'"
+            )
+        wanted = {name: value.shape for name, value in self.cnn.state_dict().items()}
+        if wanted != {name: value.shape for name, value in tensors.items()}:
+            raise ValueError(f"expected the tensors {sorted(wanted)} of the paper's CNN")
+        self.cnn.load_state_dict(tensors)
 
     def _maps(self, x_NCHW: Tensor) -> Tensor:
         """Maps of N = S B frames, (N, 128, 6, 6)."""

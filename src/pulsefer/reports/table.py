@@ -59,12 +59,18 @@ def cells(row: Row) -> tuple[str, ...]:
         paper,
         number(row, row.value),
         interval,
-        row.protocol if "−" in row.protocol else f"by {row.protocol}",
+        _protocol(row.protocol),
         row.selection,
         f"{row.n} {row.unit}s",
         str(row.n_subjects),
         row.data_kind,
     )
+
+
+def _protocol(protocol: str) -> str:
+    # A difference of two protocols, and a test on another data set, are not by a unit.
+    bare = "−" in protocol or protocol.startswith("trained on")
+    return protocol if bare else f"by {protocol}"
 
 
 def number(row: Row, value: float, *, bare: bool = False) -> str:

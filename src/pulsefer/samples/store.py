@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,9 @@ FORMAT = 1
 """Number of the layout above; a store of another number is refused."""
 
 RATINGS = ("valence", "arousal")
+
+FACES = ("follow", "detector")
+"""What of a store's settings decides how a face looks. Rates and thresholds do not."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +144,9 @@ class Store:
         return "real" if kinds == {"real"} else "synthetic"
 
     @property
-    def crop(self) -> Mapping[str, Any]:
-        """How faces were found and cut: travels with every model trained on this store."""
-        return cast("Mapping[str, Any]", self.config["follow"])
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the data sets in it, sorted."""
+        return tuple(sorted({recording.dataset for recording in self.recordings}))
 
 
 def open_store(path: Path) -> Store:
@@ -172,6 +175,62 @@ def open_store(path: Path) -> Store:
             remedy="look at what `prepare` skipped and why",
         )
     return Store(path, recordings, config)
+
+
+def open_stores(paths: Sequence[Path]) -> Store:
+    """Several stores as one, for training on data sets together.
+
+    Frame rates may differ: windows are found by time. A recording that is in two of them counts
+    once.
+
+    Raises:
+        BadInput: as `open_store`; faces that were cut differently; or one trial twice, prepared
+            from different files.
+    """
+    stores = [open_store(path) for path in paths]
+    first, *others = stores
+    for other in others:
+        require_alike(other, first.config, f"{first.path}")
+    by_id: dict[str, StoredRecording] = {}
+    for recording in (recording for store in stores for recording in store):
+        there = by_id.setdefault(recording.id, recording)
+        if there.key != recording.key:
+            raise BadInput(
+                str(recording.folder),
+                expected=f"{recording.id} once",
+                found=f"another one, made from other files, at {there.folder}",
+                remedy="leave one of the two stores out",
+            )
+    together = {
+        name: value if len(differing) == 1 else differing
+        for name, value in first.config.items()
+        for differing in [_distinct(store.config[name] for store in stores)]
+    }
+    return Store(first.path, tuple(by_id[name] for name in sorted(by_id)), together)
+
+
+def require_alike(store: Store, config: Mapping[str, Any], whose: str) -> None:
+    """Refuse faces that were found or cut otherwise than those of `config`.
+
+    Raises:
+        BadInput: so it is; the message names what differs.
+    """
+    differing = [name for name in FACES if store.config.get(name) != config.get(name)]
+    if differing:
+        raise BadInput(
+            str(store.path),
+            expected=f"faces found and cut as in {whose}",
+            found=f"other values of {', '.join(differing)}",
+            remedy="prepare again into a new store, with the same options",
+        )
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
 
 
 def read_store_json(path: Path) -> dict[str, Any]:

@@ -111,7 +111,8 @@ class Windows:
     Attributes:
         windows: In the order of recordings and time.
         config: How they were asked for.
-        left_out: Count by reason: "face", "middle", "rating".
+        left_out: Count by reason: "face", "middle", "rating", "frames" (a store with fewer frames
+            per second than a window asks for would show one twice).
         hr_rejected: Count of windows without a heart rate, by reason; they stay for emotion.
     """
 
@@ -157,6 +158,9 @@ def window(
         found_beats = beats(signal)
         for start_s in starts:
             indices = frame_indices(recording.time_s, start_s, config)
+            if (np.diff(indices) == 0).any():
+                left_out["frames"] += 1
+                continue
             if recording.seen[indices].mean() < config.min_face_share:
                 left_out["face"] += 1
                 continue

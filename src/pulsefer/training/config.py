@@ -27,6 +27,10 @@ class TrainConfig:
         hr_start: "default" starts the heart-rate head as PyTorch does, some 79 bpm from the
             truth; "train_mean" starts its bias at the mean of the training side. Choice: default,
             as the paper says nothing.
+        hr_by_dataset: Learn heart rates relative to the mean and the spread of their own data set,
+            where there are several; predictions are given back in bpm. See `hr_scale`.
+        freeze_cnn: Keep the weights that the CNN was given. Choice: off; the paper says that it
+            is pre-trained, not that it rests.
         precision: "32-true", or "bf16-mixed" for autocast.
         seed: Initial weights, dropout, order of the windows.
     """
@@ -37,6 +41,8 @@ class TrainConfig:
     batch_size: int = 64
     learning_rate: float = 1e-3
     hr_start: Literal["default", "train_mean"] = "default"
+    hr_by_dataset: bool = False
+    freeze_cnn: bool = False
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     seed: int = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,11 @@ from pulsefer.samples.store import Store
 from pulsefer.samples.window import Windows
 from pulsefer.training.config import TrainConfig
 from pulsefer.training.epochs import RULES, Advance, drop_checkpoints, load_weights, run_epochs
-from pulsefer.training.module import TwoTasks, predict
+from pulsefer.training.hr_scale import HeartRateScale, scale_of
+from pulsefer.training.module import TwoTasks, predict, prediction_table
+
+if TYPE_CHECKING:
+    from pulsefer.models.checkpoint import CnnWeights
 
 __all__ = ["Advance", "Fold", "fit", "load_weights"]
 
@@ -47,6 +52,7 @@ def fit(
     config: TrainConfig,
     *,
     folder: Path,
+    start: CnnWeights | None = None,
     advance: Advance | None = None,
 ) -> Fold:
     """Train on one side of a split, predict the other.
@@ -60,10 +66,12 @@ def fit(
         split: Who learns, who chooses, who is predicted. An empty test side predicts nothing.
         config: Settings.
         folder: Where to write; a finished fit in it is returned as it is, a half one goes on.
+        start: Weights that the CNN begins with; None draws them.
         advance: Called with 1 after every epoch.
 
     Raises:
         BadInput: the training side has only one class.
+        ValueError: a frozen CNN that was not given, or one for another input.
     """
     folder = Path(folder)
     history_file, predictions_file = folder / "history.csv", folder / "predictions.parquet"
@@ -75,16 +83,19 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
     _refuse_one_class(windows, split)
-    module = _new_module(windows, split, config)
+    learning = [windows.windows[index] for index in split.train]
+    scale = scale_of(learning) if config.hr_by_dataset else None
+    learned = scale.windows(windows) if scale else windows
+    module = _new_module(learned, split, config, start)
     run_epochs(
         module,
         {"train": module.train_sums, "validation": module.validation_sums},
         loader(
-            store, windows, split.train,
+            store, learned, split.train,
             batch_size=config.batch_size,
             shuffle_seed=derive_seed(config.seed, "order", split.name, split.fold),
         ),
-        loader(store, windows, split.validation, batch_size=256) if split.validation else None,
+        loader(store, learned, split.validation, batch_size=256) if split.validation else None,
         folder=folder,
         n_epochs=config.epochs,
         precision=config.precision,
@@ -92,16 +103,22 @@ def fit(
         seed=derive_seed(config.seed, "dropout", split.name, split.fold),
         advance=advance,
     )  # fmt: skip
-    predictions = _predictions(store, windows, split, module.model, folder)
+    predictions = _predictions(store, windows, split, module.model, folder, scale)
     with whole_file(predictions_file) as part:
         predictions.to_parquet(part, index=False)
     drop_checkpoints(folder)
     return Fold(folder, pd.read_csv(history_file), predictions)
 
 
-def _new_module(windows: Windows, split: Split, config: TrainConfig) -> TwoTasks:
+def _new_module(
+    windows: Windows, split: Split, config: TrainConfig, start: CnnWeights | None
+) -> TwoTasks:
     torch.manual_seed(derive_seed(config.seed, "weights"))
     module = TwoTasks(config)
+    if start:
+        module.model.start_cnn_from(start.tensors)
+    elif config.freeze_cnn:
+        raise ValueError("a frozen CNN needs weights to start from: give --cnn PATH")
     if config.model.heart_rate and config.hr_start == "train_mean":
         rates = np.array([windows.windows[index].hr_bpm for index in split.train])
         if np.isfinite(rates).any():
@@ -115,6 +132,7 @@ def _predictions(
     split: Split,
     model: Crnn,
     folder: Path,
+    scale: HeartRateScale | None,
 ) -> pd.DataFrame:
     rules = RULES if split.validation else RULES[:1]
     parts = []
@@ -124,23 +142,8 @@ def _predictions(
         load_weights(model, folder, selection)
         device = next(model.parameters()).device
         found = predict(model, loader(store, windows, split.test, batch_size=256), device)
-        chosen = [windows.windows[index] for index in found["index"].tolist()]
         parts.append(
-            pd.DataFrame(
-                {
-                    "dataset": [window.dataset for window in chosen],
-                    "subject": [window.subject for window in chosen],
-                    "trial": [window.trial for window in chosen],
-                    "stimulus": [window.stimulus for window in chosen],
-                    "start_s": [window.start_s for window in chosen],
-                    "fold": split.fold,
-                    "emotion": [window.emotion for window in chosen],
-                    "emotion_prob": found["emotion_prob"].numpy().astype(np.float64),
-                    "hr_bpm": [window.hr_bpm for window in chosen],
-                    "hr_pred_bpm": found["hr_pred_bpm"].numpy().astype(np.float64),
-                    "selection": selection,
-                }
-            )
+            prediction_table(windows, found, fold=split.fold, selection=selection, scale=scale)
         )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
@@ -15,7 +18,9 @@ from pulsefer.objectives.emotion import binary_cross_entropy
 from pulsefer.objectives.heart_rate import batch_rmse
 from pulsefer.objectives.weighted_sum import weighted_sum
 from pulsefer.samples.loader import Batch
-from pulsefer.training.config import TrainConfig
+from pulsefer.samples.window import Windows
+from pulsefer.training.config import Selection, TrainConfig
+from pulsefer.training.hr_scale import HeartRateScale
 
 
 class TwoTasks(LightningModule):
@@ -29,6 +34,7 @@ class TwoTasks(LightningModule):
         super().__init__()
         self.config = config
         self.model = Crnn(config.model)
+        self.model.cnn.requires_grad_(not config.freeze_cnn)
         self.train_sums = Sums()
         self.validation_sums = Sums()
 
@@ -53,7 +59,8 @@ class TwoTasks(LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Paper: Adam, learning rate 0.001."""
         fused = self.device.type in ("cpu", "cuda")
-        return torch.optim.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=fused)
+        learning = [one for one in self.model.parameters() if one.requires_grad]
+        return torch.optim.Adam(learning, lr=self.config.learning_rate, fused=fused)
 
 
 class Sums:
@@ -107,3 +114,41 @@ def predict(model: Crnn, batches: Any, device: torch.device) -> dict[str, Tensor
             rate = none if output.hr_bpm is None else output.hr_bpm.float().cpu()
             found["hr_pred_bpm"].append(rate)
     return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def prediction_table(
+    windows: Windows,
+    found: Mapping[str, Tensor],
+    *,
+    fold: int,
+    selection: Selection,
+    scale: HeartRateScale | None = None,
+) -> pd.DataFrame:
+    """What `predict` found, beside the truth: `metrics.score.PREDICTION_COLUMNS` and `selection`.
+
+    Args:
+        windows: Those that the loader's indices point into.
+        found: From `predict`.
+        fold: Number of the fold.
+        selection: How the epoch was chosen.
+        scale: The common scale that the network answers on; None for plain bpm.
+    """
+    chosen = [windows.windows[index] for index in found["index"].tolist()]
+    hr_pred_bpm = found["hr_pred_bpm"].numpy().astype(np.float64)
+    if scale:
+        hr_pred_bpm = scale.from_common([window.dataset for window in chosen], hr_pred_bpm)
+    return pd.DataFrame(
+        {
+            "dataset": [window.dataset for window in chosen],
+            "subject": [window.subject for window in chosen],
+            "trial": [window.trial for window in chosen],
+            "stimulus": [window.stimulus for window in chosen],
+            "start_s": [window.start_s for window in chosen],
+            "fold": fold,
+            "emotion": [window.emotion for window in chosen],
+            "emotion_prob": found["emotion_prob"].numpy().astype(np.float64),
+            "hr_bpm": [window.hr_bpm for window in chosen],
+            "hr_pred_bpm": hr_pred_bpm,
+            "selection": selection,
+        }
+    )

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -34,6 +34,10 @@ from pulsefer.samples.window import Windows
 from pulsefer.training.card import card
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.fit import Advance, Fold, fit, load_weights
+from pulsefer.training.hr_scale import scale_of
+
+if TYPE_CHECKING:
+    from pulsefer.models.checkpoint import CnnWeights
 
 MODEL = "model"
 
@@ -84,6 +88,7 @@ def train(
     *,
     folder: Path,
     final: bool = True,
+    start: CnnWeights | None = None,
     advance: Advance | None = None,
 ) -> Run:
     """Fit every fold, gather the predictions, fit one model to everything.
@@ -97,6 +102,7 @@ def train(
         config: How one model is fitted.
         folder: Where the run lives. A run of the same configuration goes on or is returned.
         final: Also fit the model for `analyze`. No figure comes from it.
+        start: Weights that the CNN begins with; None draws them.
         advance: Called with 1 after every epoch; `epochs_of` says how many there are.
 
     Raises:
@@ -105,15 +111,23 @@ def train(
     folder = Path(folder)
     folds = _folds(windows, protocol)
     audits = [audit(windows.windows, fold) for fold in folds]
-    about = _about(store, windows, protocol, config, folds, audits)
+    about = _about(store, windows, protocol, config, folds, audits, start)
     _claim(folder, about)
     done: list[Fold] = [
-        fit(store, windows, fold, config, folder=folder / "folds" / _name(fold), advance=advance)
+        fit(
+            store,
+            windows,
+            fold,
+            config,
+            folder=folder / "folds" / _name(fold),
+            start=start,
+            advance=advance,
+        )
         for fold in folds
     ]
     _write_tables(folder, folds, done)
     if final:
-        _fit_final(store, windows, config, folder, about, advance)
+        _fit_final(store, windows, config, folder, about, start, advance)
     return Run(folder, about)
 
 
@@ -184,6 +198,7 @@ def _about(
     config: TrainConfig,
     folds: list[Split],
     audits: list[Audit],
+    start: CnnWeights | None,
 ) -> dict[str, Any]:
     what = {
         "train": json.loads(canonical_json(config)),
@@ -191,7 +206,10 @@ def _about(
         "protocol": json.loads(canonical_json(protocol)),
         "store": dict(store.config),
         "recordings": [recording.key for recording in store],
+        # The weights, not their place: the same file elsewhere is the same start.
+        "cnn": {"sha256": start.sha256, **_origin(start)} if start else None,
     }
+    scale = scale_of(windows.windows) if config.hr_by_dataset else None
     labels = [window.emotion for window in windows.windows]
     rates = [window.hr_bpm for window in windows.windows if not window.hr_reason]
     return {
@@ -201,8 +219,9 @@ def _about(
         "protocol_name": protocol.name,
         "leaky": protocol.leaky,
         "system": config.system,
-        "data_kind": store.data_kind,
-        "datasets": sorted({recording.dataset for recording in store}),
+        "data_kind": _data_kind(store, start),
+        "datasets": list(store.datasets),
+        "persons": sorted({window.person for window in windows.windows}),
         "version": __version__,
         "n_windows": len(windows.windows),
         "n_trials": len({window.key for window in windows.windows}),
@@ -210,12 +229,24 @@ def _about(
         "high_share": sum(labels) / len(labels),
         "windows_left_out": dict(windows.left_out),
         "hr_rejected": dict(windows.hr_rejected),
+        "hr_scale": json.loads(canonical_json(scale)) if scale else None,
         "hr_mean_bpm": sum(rates) / len(rates) if rates else None,
         "shared": {
             name: max(getattr(one, name) for one in audits)
             for name in ("overlap_s", "shared_trials", "shared_subjects", "shared_stimuli")
         },
     }
+
+
+def _data_kind(store: Store, start: CnnWeights | None) -> DataKind:
+    """Weights that began with synthetic faces are not purely of real ones."""
+    tainted = start is not None and start.about.get("data_kind") != "real"
+    return "synthetic" if tainted else store.data_kind
+
+
+def _origin(start: CnnWeights) -> dict[str, Any]:
+    """What the weights themselves say of where they learned."""
+    return {name: start.about.get(name) for name in ("datasets", "data_kind", "fingerprint")}
 
 
 def _claim(folder: Path, about: dict[str, Any]) -> None:
@@ -260,6 +291,7 @@ def _fit_final(
     config: TrainConfig,
     folder: Path,
     about: Mapping[str, Any],
+    start: CnnWeights | None,
     advance: Advance | None,
 ) -> None:
     everything = Split(
@@ -270,7 +302,10 @@ def _fit_final(
         if advance:
             advance(config.epochs)
         return
-    fit(store, windows, everything, config, folder=folder / "final", advance=advance)
+    fit(
+        store, windows, everything, config,
+        folder=folder / "final", start=start, advance=advance,
+    )  # fmt: skip
     model = Crnn(config.model)
     load_weights(model, folder / "final", "last")
     checkpoint.save(model, folder / MODEL, card=card(about), about=about)
