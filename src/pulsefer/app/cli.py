@@ -22,7 +22,8 @@ HELP = """Emotion (valence, arousal) and heart rate from face video, by one netw
 
 * With a video of your own: `pulsefer analyze VIDEO --output FILE.csv`.
 
-* With the DEAP licence: `pulsefer data check deap ROOT`, then `data prepare`, `train`, `evaluate`.
+* With a licence of DEAP or MAHNOB-HCI: `pulsefer data check deap ROOT`, then `data prepare`,
+  `train`, `evaluate`.
 
 `--config FILE.yaml` anywhere gives defaults by command, for example `train: {epochs: 3}`; flags
 win. Exit status: 0 done; 1 something was skipped or is broken, and is named; 2 nothing could be
@@ -54,11 +55,20 @@ data = App(
     help="Write specimens, check a copy, prepare faces for training.",
     help_format="markdown",
 )
-for name in ("fake", "check", "prepare"):
-    _add(data, "data", name)
+DATASETS = ("deap", "mahnob_hci", "afew_va", "stills")
+for name, does in {
+    "fake": "Write a byte-true synthetic specimen with known heart rates and ratings.",
+    "check": "Compare a copy with the facts that are known of the data set.",
+    "prepare": "Find and cut the faces, and keep them in a store that training maps.",
+}.items():
+    of_data = App(name=name, help=does, help_format="markdown", sort_key=len(list(data)))
+    for dataset in DATASETS:
+        _add(of_data, name, dataset)
+    data.command(of_data)
 _add(app, "demo", "demo")
 data.sort_key = len(list(app))
 app.command(data)
+_add(app, "pretrain", "pretrain")
 _add(app, "train", "train")
 _add(app, "train", "evaluate")
 _add(app, "analyze", "analyze")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,30 +11,34 @@ from cyclopts import Parameter
 
 from pulsefer.app.console import OK, next_step, say, show
 from pulsefer.core.progress import progress
-from pulsefer.experiments.scoring import gather
+from pulsefer.experiments.scoring import gather, gather_across
+from pulsefer.models.checkpoint import load_cnn
 from pulsefer.reports.row import append
 from pulsefer.reports.table import table
-from pulsefer.samples.store import open_store
-from pulsefer.samples.window import PRESETS, WindowConfig, window
+from pulsefer.samples.store import Store, open_store, open_stores
+from pulsefer.samples.window import PRESETS, WindowConfig, Windows, window
+from pulsefer.training.across import predict_on, require_unseen, windows_of
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.run import Run, epochs_of, open_run
 from pulsefer.training.run import train as train_run
 
 flat = Parameter(name="*")
 PAPER_WINDOWS, PAPER_TRAIN, BY_SUBJECT = PRESETS["paper"], TrainConfig(), Protocol()
+Count = Literal["window", "trial"]
 
 
 def train(
     store: Path,
     /,
-    *,
+    *more: Path,
     out: Path,
+    cnn: Path | None = None,
     windows: Annotated[WindowConfig, flat] = PAPER_WINDOWS,
     protocol: Annotated[Protocol, flat] = BY_SUBJECT,
     config: Annotated[TrainConfig, flat] = PAPER_TRAIN,
     final: bool = True,
 ) -> int:
-    """Train the paper's network on a store, fold by fold, and score it.
+    """Train the paper's network on a store, or on several together, fold by fold, and score it.
 
     Defaults are the paper's where it says them, and the honest protocol (no person on both
     sides) where it does not. May be stopped and started again at any time: it ends in the same
@@ -41,36 +46,38 @@ def train(
 
     * The paper's multi-task network: `pulsefer train STORE --out runs/mtl`
 
+    * From a CNN that has seen faces: `pulsefer train STORE --out runs/mtl --cnn runs/pretrained`
+
     * Without the heart rate: `pulsefer train STORE --out runs/stl --model.no-heart-rate`
 
     * What a split by window is worth: `pulsefer train STORE --out runs/leaky --by window`
+
+    * Two data sets in one network: `pulsefer train DEAP MAHNOB --out runs/both --hr-by-dataset`
 
     * Room for a pulse: `--length-s 10 --n-frames 125 --step-s 5`
 
     Args:
         store: Folder that `data prepare` made.
+        more: Further ones, of other data sets; one network learns from all, with one emotion head.
         out: Folder of the run.
+        cnn: What `pretrain` made, for the CNN to begin with; --freeze-cnn keeps it.
         windows: What a sample is.
         protocol: How the folds are made.
         config: How one model is fitted.
-        final: At the end fit one model to everything, for `analyze`. No figure comes from it.
+        final: At the end fit one model to everything, for `analyze` and `evaluate --on`. No figure
+            of the folds comes from it.
     """
-    opened = open_store(store)
-    with progress("windows and heart rates (trials)", len(opened)) as advance:
-        cut = window(opened, windows, advance=advance)
-    n_high = sum(one.emotion for one in cut.windows)
-    share = n_high / len(cut.windows)
-    say(
-        f"{len(cut.windows)} windows of {windows.length_s:g} s from {len(opened)} trials, "
-        f"{share:.0%} high {windows.dimension} ({windows.threshold})"
-    )
-    say(f"left out: {_counts(cut.left_out)}; without a heart rate: {_counts(cut.hr_rejected)}")
+    start = load_cnn(cnn) if cnn else None
+    opened = open_stores([store, *more])
+    cut = _windows(opened, windows)
     if protocol.leaky:
         say("[yellow]by window[/yellow]: windows of one trial stand on both sides. Its figures "
             "measure recognition of the trial, not emotion.")  # fmt: skip
     total = epochs_of(cut, protocol, config, final=final)
     with progress(f"train {config.system} (epochs)", total) as advance:
-        run = train_run(opened, cut, protocol, config, folder=out, final=final, advance=advance)
+        run = train_run(
+            opened, cut, protocol, config, folder=out, final=final, start=start, advance=advance
+        )
     _show(run, "window")
     if final:
         next_step(f"pulsefer analyze VIDEO --model {out} --output FILE.csv")
@@ -79,28 +86,65 @@ def train(
     return OK
 
 
-def evaluate(run: Path, /, *, unit: Literal["window", "trial"] = "trial") -> int:
+def evaluate(run: Path, /, *, on: Path | None = None, unit: Count = "trial") -> int:
     """Score a finished run: every figure with its protocol, interval and baseline.
 
     The rows are added to RUN/rows.jsonl; what is there already is not added twice.
 
+    * Its own folds, by trial: `pulsefer evaluate RUN`
+
+    * Trained on one data set, tested on another: `pulsefer evaluate RUN --on STORE`
+
     Args:
         run: Folder that `train` made.
+        on: A store of other persons, for example of another data set. The network that was fitted
+            to all of the run's data is tested on all of it, in windows like those it learned from.
         unit: Count windows, or trials (mean probability over the windows of a trial).
     """
     opened = open_run(run)
-    _show(opened, unit)
+    if on is None:
+        _show(opened, unit)
+    else:
+        _show_across(opened, open_store(on), unit)
     next_step(f"pulsefer analyze VIDEO --model {run} --output FILE.csv")
     return OK
+
+
+def _windows(store: Store, config: WindowConfig) -> Windows:
+    with progress("windows and heart rates (trials)", len(store)) as advance:
+        cut = window(store, config, advance=advance)
+    n_high = Counter(one.dataset for one in cut.windows if one.emotion)
+    for dataset, n in sorted(Counter(one.dataset for one in cut.windows).items()):
+        say(
+            f"{dataset}: {n} windows of {config.length_s:g} s, "
+            f"{n_high[dataset] / n:.0%} high {config.dimension} ({config.threshold})"
+        )
+    say(f"left out: {_counts(cut.left_out)}; without a heart rate: {_counts(cut.hr_rejected)}")
+    return cut
 
 
 def _counts(by_reason: Mapping[str, int]) -> str:
     return ", ".join(f"{n} ({reason})" for reason, n in sorted(by_reason.items())) or "none"
 
 
-def _show(run: Run, unit: Literal["window", "trial"]) -> None:
+def _show(run: Run, unit: Count) -> None:
     rows = gather(run, experiment="train", unit=unit)
     append(run.folder / "rows.jsonl", rows)
-    title = f"{run.system}, {run.dimension}, by {run.about['protocol_name']} ({run.data_kind} data)"
-    show(table(rows, title=title))
+    # One table for all data sets together, then one for each.
+    for dataset in dict.fromkeys(row.dataset for row in rows):
+        some = [row for row in rows if row.dataset == dataset]
+        title = f"{dataset}: {run.system}, {run.dimension}, by {some[0].protocol}"
+        show(table(some, title=f"{title} ({run.data_kind} data)"))
+    say(f"the same as rows: {run.folder / 'rows.jsonl'}")
+
+
+def _show_across(run: Run, store: Store, unit: Count) -> None:
+    require_unseen(run, store)
+    tested = predict_on(run, store, _windows(store, windows_of(run)))
+    rows = gather_across(tested, experiment="evaluate", unit=unit)
+    append(run.folder / "rows.jsonl", rows)
+    for dataset in dict.fromkeys(row.dataset for row in rows):
+        some = [row for row in rows if row.dataset == dataset]
+        title = f"{dataset}: {run.system}, {run.dimension}, {some[0].protocol}"
+        show(table(some, title=f"{title} ({tested.data_kind} data)"))
     say(f"the same as rows: {run.folder / 'rows.jsonl'}")
