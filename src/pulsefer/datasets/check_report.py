@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -66,10 +68,31 @@ class CheckTable:
     rows: list[CheckRow] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     partial: bool = False
+    _found: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def add(self, what: str, expected: str, found: str, verdict: Verdict = "ok") -> None:
         """One more row."""
         self.rows.append(CheckRow(what, expected, found, verdict))
+
+    def each(
+        self, what: str, whose: str, expected: str, found: str, verdict: Verdict = "ok"
+    ) -> None:
+        """One of many alike: the good ones share a row, every other has its own.
+
+        Args:
+            what: The same for all of them.
+            whose: Which one, for example "s01".
+            expected: The same for all of them.
+            found: What this one has.
+            verdict: As in `add`.
+        """
+        if verdict != "ok":
+            self.add(f"{what}, {whose}", expected, found, verdict)
+            return
+        alike = self._found.setdefault((what, expected), [])
+        if not alike:
+            self.add(what, expected, "")  # its place; `report` fills it in
+        alike.append(found)
 
     def short(self, path: Path | None) -> str:
         """The path from the root on."""
@@ -82,4 +105,17 @@ class CheckTable:
 
     def report(self) -> CheckReport:
         """What was found."""
-        return CheckReport(tuple(self.rows), tuple(self.problems), self.partial)
+        rows = (
+            replace(row, found=_counted(self._found[row.what, row.expected]))
+            if row.verdict == "ok" and (row.what, row.expected) in self._found
+            else row
+            for row in self.rows
+        )
+        return CheckReport(tuple(rows), tuple(self.problems), self.partial)
+
+
+def _counted(found: Sequence[str]) -> str:
+    counts = Counter(found)
+    if len(counts) <= 3:
+        return ", ".join(f"{value} ({n})" for value, n in sorted(counts.items()))
+    return f"{len(found)}, from {min(counts)} to {max(counts)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from pulsefer.datasets.deap_tree import (
     missing_videos,
     subject_name,
 )
-from pulsefer.datasets.deap_video import SHORT_S, CheckedVideo, check_video
+from pulsefer.datasets.deap_video import SHORT_S, check_video
 from pulsefer.media.video import frames
 
 PUBLISHED_HIGH = {"valence": (0.57, 0.09), "arousal": (0.59, 0.15), "liking": (0.67, 0.12)}
@@ -143,41 +142,27 @@ def _check_rows(
 
 
 def _check_videos(tree: Tree, participant: int, table: CheckTable) -> None:
-    name, layout = subject_name(participant), tree.layout
-    paths = [path for (owner, _), path in sorted(tree.videos.items()) if owner == participant]
-    checked: list[CheckedVideo] = []
-    for path in paths:
+    layout = tree.layout
+    size, rate = f"{layout.width_px}x{layout.height_px}", f"{layout.fps_hz:g}"
+    length = f"{layout.length_s:g} s, at most {SHORT_S:g} s less"
+    for (owner, _), path in sorted(tree.videos.items()):
+        if owner != participant:
+            continue
         try:
             video = check_video(path, layout)
         except BadInput as bad:
             table.tell(bad.problem)
             continue
+        name, info = table.short(path), video.info
         if video.warning:
             table.tell(video.warning)
-        checked.append(video)
-    if not checked:
-        return
-    sizes = Counter(f"{v.info.width_px}x{v.info.height_px}" for v in checked)
-    size = f"{layout.width_px}x{layout.height_px}"
-    table.add(
-        f"frame size, {name}", size, _counted(sizes), "ok" if set(sizes) == {size} else "warning"
-    )
-    rates = Counter(f"{v.info.fps_hz:.4g}" for v in checked)
-    is_one_rate = not any(video.warning for video in checked)
-    table.add(
-        f"frames/s, {name}",
-        f"{layout.fps_hz:g}",
-        _counted(rates),
-        "ok" if is_one_rate else "warning",
-    )
-    # A header without a number of frames says nothing about the length.
-    known = [video for video in checked if video.info.n_frames]
-    lengths_s = [v.info.n_frames / (v.fps_hz or v.info.fps_hz) for v in known] or [np.nan]
-    table.add(
-        f"length of the videos, {name}",
-        f"{layout.length_s:g} s, at most {SHORT_S:g} s less",
-        f"{min(lengths_s):.2f}-{max(lengths_s):.2f} s",
-    )
+        else:
+            table.each("frames/s", name, rate, f"{info.fps_hz:.4g}")
+        found = f"{info.width_px}x{info.height_px}"
+        table.each("frame size", name, size, found, "ok" if found == size else "warning")
+        if info.n_frames:  # a header without a number of frames says nothing about the length
+            length_s = info.n_frames / (video.fps_hz or info.fps_hz)
+            table.each("length of the videos", name, length, f"{length_s:.2f} s")
 
 
 def _check_physiology(
@@ -207,7 +192,7 @@ def _check_physiology(
 def _check_dat(path: Path, layout: Layout, rows: Sequence[Rated], table: CheckTable) -> None:
     content = read_preprocessed(path, layout)
     shape = f"({N_STIMULI}, {N_CHANNELS}, {layout.n_dat_samples})"
-    table.add(f"data in {table.short(path)}", shape, shape)
+    table.each("data in the .dat files", table.short(path), shape, shape)
     n_alive = 0
     for row, values in enumerate(content.ppg):
         try:
@@ -219,12 +204,13 @@ def _check_dat(path: Path, layout: Layout, rows: Sequence[Rated], table: CheckTa
     if rows:
         prove_order(path, content.labels, rows)
         said = f"{len(rows)} rows of the table by Experiment_id"
-        table.add(f"labels in {table.short(path)}", said, f"{len(rows)} equal")
+        table.each("labels in the .dat files", table.short(path), said, f"{len(rows)} equal")
 
 
 def _check_bdf(path: Path, layout: Layout, _rows: Sequence[Rated], table: CheckTable) -> None:
     starts = music_onsets(path, layout)
-    table.add(f"starts of a video in {table.short(path)}", str(N_STIMULI), str(len(starts)))
+    name = table.short(path)
+    table.each("starts of a video in the BDF files", name, str(N_STIMULI), str(len(starts)))
     n_alive = 0
     for trial in range(1, N_STIMULI + 1):
         try:
@@ -237,9 +223,9 @@ def _check_bdf(path: Path, layout: Layout, _rows: Sequence[Rated], table: CheckT
 
 def _add_alive(table: CheckTable, path: Path, n_alive: int) -> None:
     is_whole = n_alive == N_STIMULI
-    what = f"pulse in {table.short(path)}"
     verdict: Verdict = "ok" if is_whole else "broken"
-    table.add(what, f"{N_STIMULI} trials, finite, not flat", str(n_alive), verdict)
+    said = f"{N_STIMULI} trials, finite, not flat"
+    table.each("pulse", table.short(path), said, str(n_alive), verdict)
 
 
 def _count_all(
@@ -256,7 +242,7 @@ def _count_all(
             table.tell(outcome)
         elif outcome is not None:
             expected = f"{round(layout.length_s * layout.fps_hz)}, a few less"
-            table.add(f"frames that decode, {table.short(path)}", expected, str(outcome))
+            table.each("frames that decode", table.short(path), expected, str(outcome))
 
 
 def _count_frames(job: tuple[Path, Layout]) -> Problem | int | None:
@@ -294,9 +280,13 @@ def _check_shares(tree: Tree, ratings: Mapping[int, Sequence[Rated]], table: Che
             participant: _high(np.array([row.ratings[scale] for row in rows]))
             for participant, rows in ratings.items()
         }
-        for participant, (above, from_) in shares.items():
-            what = f"high {scale}, {subject_name(participant)}"
-            table.add(what, "no figure published", f"> 5: {above:.1%}, >= 5: {from_:.1%}", "note")
+        above, from_ = np.array(list(shares.values())).T
+        table.add(
+            f"high {scale}, of each participant",
+            "no figure published",
+            f"> 5: {above.min():.0%}-{above.max():.0%}, >= 5: {from_.min():.0%}-{from_.max():.0%}",
+            "note",
+        )
         means = np.mean(list(shares.values()), axis=0)
         spreads = np.std(list(shares.values()), axis=0)
         is_near = bool((np.abs(means - mean) <= SHARE_TOLERANCE).any())
@@ -310,7 +300,3 @@ def _check_shares(tree: Tree, ratings: Mapping[int, Sequence[Rated]], table: Che
 
 def _high(ratings: NDArray[np.float64]) -> tuple[float, float]:
     return float((ratings > RATING_MIDDLE).mean()), float((ratings >= RATING_MIDDLE).mean())
-
-
-def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{value} ({n})" for value, n in sorted(counts.items()))
