@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from pulsefer.models import crnn
-from pulsefer.models.crnn import Crnn, CrnnConfig, State
+from pulsefer.models.crnn import Crnn, CrnnConfig, FrameCnn, State
 from pulsefer.models.layers import layers
 
 KINDS = ("appearance", "difference", "both")
@@ -176,3 +176,29 @@ def test_another_shape_or_type_is_refused_with_what_was_expected(shape, dtype):
 def test_a_configuration_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match="found"):
         CrnnConfig(**wrong)
+
+
+def test_a_network_started_from_a_cnn_has_exactly_its_weights_and_is_otherwise_the_same():
+    torch.manual_seed(5)
+    given = FrameCnn().state_dict()
+    torch.manual_seed(0)
+    plain = Crnn().state_dict()
+    torch.manual_seed(0)
+    started = Crnn()
+    started.start_cnn_from(given)
+    for name, value in started.state_dict().items():
+        own, dot, rest = name.partition(".")
+        assert torch.equal(value, given[rest] if own == "cnn" else plain[name]), name
+
+
+@pytest.mark.parametrize("kind", ["difference", "both"])
+def test_a_cnn_of_colours_is_not_for_changes(kind):
+    with pytest.raises(ValueError, match="choose 'appearance'"):
+        Crnn(CrnnConfig(input=kind)).start_cnn_from(FrameCnn().state_dict())
+
+
+def test_tensors_of_another_network_are_refused():
+    with pytest.raises(ValueError, match="expected the tensors"):
+        Crnn().start_cnn_from(FrameCnn(6).state_dict())
+    with pytest.raises(ValueError, match="expected the tensors"):
+        Crnn().start_cnn_from({})

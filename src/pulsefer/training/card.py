@@ -20,6 +20,7 @@ probability of *high {dimension}*: of a self-report of {rule} on a scale of 1-9.
 | input | {input}: {n_frames} RGB frames over {length_s:g} s, crops as in `config.json` |
 | trained on | {n_windows} windows, {n_trials} trials, {n_subjects} persons |
 | share of high | {high_share:.1%} |
+| CNN | {cnn} |
 | evaluated | by {protocol_name}, over folds; this network itself saw everything and has no figure |
 | fingerprint | `{fingerprint}`, pulsefer {version} |
 
@@ -35,8 +36,8 @@ Union, inferring emotions at work and in education is forbidden (AI Act, Article
 
 ## Licence
 
-Weights learned from recordings are bound by the licence of those recordings. DEAP's allows academic
-research only and no passing on.
+Weights learned from recordings are bound by the licence of those recordings. Those of DEAP and
+MAHNOB-HCI allow academic research only and no passing on, that of AFEW-VA non-commercial research.
 """
 
 RULES = {
@@ -44,6 +45,15 @@ RULES = {
     "gt5": "more than 5",
     "drop_middle": "5.5 or more (4.5 to 5.5 left out)",
 }
+
+
+def _cnn(about: Mapping[str, Any]) -> str:
+    start = about["cnn"]
+    if start is None:
+        return "learned from the start"
+    where = ", ".join(start["datasets"] or ["unknown pictures"])
+    kept = "kept as it was" if about["train"]["freeze_cnn"] else "then learned on"
+    return f"pre-trained on {where} (`{start['sha256'][:16]}`), {kept}"
 
 
 def card(about: Mapping[str, Any]) -> str:
@@ -61,5 +71,6 @@ def card(about: Mapping[str, Any]) -> str:
         n_frames=windows["n_frames"],
         length_s=windows["length_s"],
         input=about["train"]["model"]["input"],
+        cnn=_cnn(about),
         warning=synthetic if about["data_kind"] == "synthetic" else "",
     )  # fmt: skip
