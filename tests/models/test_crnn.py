@@ -187,7 +187,7 @@ def test_a_network_started_from_a_cnn_has_exactly_its_weights_and_is_otherwise_t
     started = Crnn()
     started.start_cnn_from(given)
     for name, value in started.state_dict().items():
-        own, dot, rest = name.partition(".")
+        own, _, rest = name.partition(".")
         assert torch.equal(value, given[rest] if own == "cnn" else plain[name]), name
 
 
