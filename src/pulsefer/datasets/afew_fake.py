@@ -113,7 +113,7 @@ def write_fake(
         if not 1 <= value <= high:
             raise ValueError(f"{name} must lie in 1-{high}, found {value}")
     require_empty(root)
-    planted = _plant(actors, clips, frames, seed)
+    planted = plant(actors, clips, frames, seed)
     tree = FakeTree(root, width_px, height_px, effects or Effects(), seed, planted)
     with whole_folder(root) as part:
         write_marker(part, "afew_va", {name: asdict(tree)[name] for name in _MARKED})
@@ -199,7 +199,8 @@ def squeezed(image: NDArray[np.uint8], width_px: int) -> NDArray[np.uint8]:
     return np.asarray(np.einsum("wc,hcn->hwn", share, image, optimize=True) + 0.5, np.uint8)
 
 
-def _plant(actors: int, clips: int, frames: int, seed: int) -> tuple[Planted, ...]:
+def plant(actors: int, clips: int, frames: int, seed: int) -> tuple[Planted, ...]:
+    """Cast and labels of every clip, as `write_fake` films them."""
     rng = generator(seed, "afew", "clips")
     cast = rng.permutation(np.arange(clips) % actors)
     corners = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
