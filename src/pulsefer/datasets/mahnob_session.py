@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
@@ -113,10 +113,11 @@ def read_session(folder: Path) -> Session | None:
     path = folder / "session.xml"
     root = _parse(path)
     number = number_of(root.get("sessionId", ""))
-    if number is None or number_of(folder.name) != number:
+    called = folder.absolute().name  # "." has none
+    if number is None or number_of(called) != number:
         raise BadInput(
             str(path),
-            expected=f"sessionId {folder.name}, as the folder is called",
+            expected=f"sessionId {called}, as the folder is called",
             found=_quoted(root.get("sessionId")),
             remedy=f"a session of another folder lies here; {_REMEDY}",
         )
@@ -130,7 +131,7 @@ def read_session(folder: Path) -> Session | None:
     tracks = list(root.iter("track"))
     for name in _names(root.iter()):
         _plain_name(path, name)
-    return Session(
+    session = Session(
         folder=folder,
         number=number,
         stimulus=_stimulus(path, root) if is_stimulus else "neutral",
@@ -146,6 +147,11 @@ def read_session(folder: Path) -> Session | None:
         physiology_names=_names(t for t in tracks if t.get("type") == "Physiological"),
         gaze_names=_names(a for a in root.iter("annotation") if a.get("type") == "Gaze"),
     )
+    # Also the names of files that are not there: they tell whose ratings these are.
+    for name in session.colour_names:
+        require_section(session, name)
+    _require_physiology(session, session.physiology_names)
+    return session
 
 
 def files_of(session: Session) -> dict[str, Path]:
@@ -166,23 +172,15 @@ def find_physiology(session: Session, files: Mapping[str, Path]) -> Path:
     """
     names = [name for name in session.physiology_names if name in files]
     names = names or [name for name in files if name.lower().endswith(".bdf")]
-    kind = "S" if session.is_stimulus else "N"
-    expected = f"Part_{session.participant}_{kind}_Trial{session.place}_emotion.bdf"
     if not names:
         raise Absent(
             str(session.folder),
-            expected=expected,
+            expected=_physiology_name(session),
             found="no BDF file",
             remedy="download the physiological signals of this session too",
         )
-    if names != [expected]:
-        raise BadInput(
-            str(session.folder),
-            expected=f"{expected} by the session's number",
-            found=", ".join(names),
-            remedy=f"the file of another session lies here; {_REMEDY}",
-        )
-    return files[expected]
+    _require_physiology(session, names)
+    return files[names[0]]
 
 
 def require_section(session: Session, name: str) -> None:
@@ -199,6 +197,22 @@ def require_section(session: Session, name: str) -> None:
             expected=f"P{session.participant}-Rec1-..._Section_{session.section} by the session's "
             "number",
             found=name,
+            remedy=f"the file of another session lies here; {_REMEDY}",
+        )
+
+
+def _physiology_name(session: Session) -> str:
+    kind = "S" if session.is_stimulus else "N"
+    return f"Part_{session.participant}_{kind}_Trial{session.place}_emotion.bdf"
+
+
+def _require_physiology(session: Session, names: Sequence[str]) -> None:
+    expected = _physiology_name(session)
+    if set(names) - {expected}:
+        raise BadInput(
+            str(session.folder),
+            expected=f"{expected} by the session's number",
+            found=", ".join(names),
             remedy=f"the file of another session lies here; {_REMEDY}",
         )
 
@@ -278,7 +292,7 @@ def _number(root: Element, name: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _names(elements: Iterator[Element]) -> tuple[str, ...]:
+def _names(elements: Iterable[Element]) -> tuple[str, ...]:
     """File names of tracks or annotations, each once."""
     return tuple(dict.fromkeys(name for e in elements if (name := e.get("filename"))))
 

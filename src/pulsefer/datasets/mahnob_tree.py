@@ -150,7 +150,7 @@ def find(root: Path, *, on_problem: OnProblem) -> Tree:
         return -sum(1 for _ in folder.iterdir()), str(folder)
 
     for folder in sorted(folders, key=fullest):
-        if (first := taken.setdefault(folder.name, folder)) != folder:
+        if (first := taken.setdefault(folder.absolute().name, folder)) != folder:
             on_problem(
                 Problem(
                     str(folder),
