@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -6,7 +7,8 @@ from safetensors.torch import load_file, save_file
 
 from pulsefer.core.errors import BadInput
 from pulsefer.models import checkpoint
-from pulsefer.models.crnn import Crnn, CrnnConfig
+from pulsefer.models.crnn import Crnn, CrnnConfig, FrameCnn
+from pulsefer.models.frame_affect import FrameAffect, FrameAffectConfig
 
 
 @pytest.fixture
@@ -105,3 +107,102 @@ def test_numbers_that_cannot_be_weights_are_refused(folder, spoil, found):
     save_file(tensors, path)
     with pytest.raises(BadInput, match=found):
         checkpoint.load(folder)
+
+
+# The network of single pictures, and the CNN alone
+
+
+@pytest.fixture
+def affect(tmp_path):
+    torch.manual_seed(0)
+    model = FrameAffect(FrameAffectConfig(dropout=0.25))
+    torch.nn.init.normal_(model.head[-1].weight)
+    checkpoint.save(model, tmp_path / "model", card="# Faces\n", about={"datasets": ["afew_va"]})
+    return model.eval(), tmp_path / "model"
+
+
+def test_a_network_of_pictures_comes_back_to_the_bit(affect):
+    model, folder = affect
+    torch.manual_seed(4)
+    expected = torch.rand(1)
+    torch.manual_seed(4)
+    again = checkpoint.load_frame_affect(folder)
+    assert torch.equal(torch.rand(1), expected)  # loading draws no random number
+    assert again.config == model.config
+    assert not again.training
+    x = torch.rand(2, 3, 64, 64)
+    assert torch.equal(again(x), model(x))
+    assert checkpoint.about(folder) == {"datasets": ["afew_va"]}
+
+
+def test_a_pre_trained_cnn_is_not_a_network_of_clips_and_the_error_says_what_it_is_for(affect):
+    with pytest.raises(BadInput, match="a pre-trained CNN: use `pulsefer train STORE --cnn"):
+        checkpoint.load(affect[1])
+
+
+def test_a_network_of_clips_is_not_one_of_pictures(folder):
+    with pytest.raises(BadInput, match="pulsefer analyze --model"):
+        checkpoint.load_frame_affect(folder)
+
+
+def test_the_cnn_of_a_network_of_pictures_is_its_cnn(affect):
+    model, folder = affect
+    found = checkpoint.load_cnn(folder)
+    wanted = model.cnn.state_dict()
+    assert found.tensors.keys() == wanted.keys()
+    assert all(torch.equal(found.tensors[name], wanted[name]) for name in wanted)
+    assert found.sha256 == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    assert found.about == {"datasets": ["afew_va"]}
+
+
+def test_the_cnn_of_a_run_is_that_of_its_model(affect):
+    _, folder = affect
+    assert checkpoint.load_cnn(folder.parent).sha256 == checkpoint.load_cnn(folder).sha256
+
+
+def test_the_cnn_of_a_network_of_clips_fits_another_one(tmp_path):
+    model = Crnn()
+    checkpoint.save(model, tmp_path / "m", card="")
+    other = FrameCnn()
+    other.load_state_dict(dict(checkpoint.load_cnn(tmp_path / "m").tensors))
+    wanted = model.cnn.state_dict()
+    assert all(torch.equal(value, wanted[name]) for name, value in other.state_dict().items())
+
+
+@pytest.mark.parametrize("looks_at", ["difference", "both"])
+def test_a_cnn_that_looks_at_changes_is_refused(tmp_path, looks_at):
+    checkpoint.save(Crnn(CrnnConfig(input=looks_at)), tmp_path / "m", card="")
+    with pytest.raises(BadInput, match=f'colours.*found input "{looks_at}"'):
+        checkpoint.load_cnn(tmp_path / "m")
+
+
+def test_a_folder_without_a_network_has_no_cnn(tmp_path):
+    with pytest.raises(BadInput, match=r"config\.json.*no such file"):
+        checkpoint.load_cnn(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04\x95pickle.", b"\xff" * 4000])
+def test_weights_that_are_something_else_are_not_opened(affect, content):
+    _, folder = affect
+    (folder / "model.safetensors").write_bytes(content)
+    for load in (checkpoint.load_frame_affect, checkpoint.load_cnn):
+        with pytest.raises(BadInput, match="they can run code"):
+            load(folder)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "found"),
+    [
+        (lambda x: x * torch.inf, "NaN or infinity"),
+        (lambda x: x.half(), "float16"),
+        (lambda x: x[:, :2].clone(), r"a difference at cnn\.conv1\.weight"),
+    ],
+)
+def test_weights_that_cannot_be_those_of_a_cnn_are_refused(affect, spoil, found):
+    _, folder = affect
+    tensors = load_file(folder / "model.safetensors")
+    tensors["cnn.conv1.weight"] = spoil(tensors["cnn.conv1.weight"])
+    save_file(tensors, folder / "model.safetensors")
+    for load in (checkpoint.load_frame_affect, checkpoint.load_cnn):
+        with pytest.raises(BadInput, match=found):
+            load(folder)

@@ -7,24 +7,60 @@ here goes to the network, and nothing in the folder is executed.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor, nn
 
 from pulsefer.core.errors import BadInput
 from pulsefer.core.files import whole_folder
 from pulsefer.models.crnn import Crnn, CrnnConfig
+from pulsefer.models.frame_affect import FrameAffect, FrameAffectConfig
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "README.md"
-ARCHITECTURE = "pulsefer.Crnn"
+MODEL = "model"
+"""Where a run keeps its network."""
+
+CRNN = "pulsefer.Crnn"
+FRAME_AFFECT = "pulsefer.FrameAffect"
+INSTEAD = {
+    CRNN: "this is a whole network for clips: use `pulsefer analyze --model`",
+    FRAME_AFFECT: "this is a pre-trained CNN: use `pulsefer train STORE --cnn`",
+}
+"""What to do with a folder that holds one, where the other was asked for."""
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def save(model: Crnn, folder: Path, *, card: str, about: Mapping[str, Any] | None = None) -> None:
+@dataclass(frozen=True, eq=False)
+class CnnWeights:
+    """The CNN of a saved network, to begin another one with.
+
+    Attributes:
+        tensors: By the names of `FrameCnn.state_dict()`.
+        sha256: Of the whole file of weights that they come from.
+        about: What `save` was told beside that network.
+    """
+
+    tensors: Mapping[str, Tensor]
+    sha256: str
+    about: Mapping[str, Any]
+
+
+def save(
+    model: Crnn | FrameAffect,
+    folder: Path,
+    *,
+    card: str,
+    about: Mapping[str, Any] | None = None,
+) -> None:
     """Write the folder whole or not at all; what stood there before is replaced.
 
     Args:
@@ -48,7 +84,7 @@ def save(model: Crnn, folder: Path, *, card: str, about: Mapping[str, Any] | Non
             remedy="give another folder: this one would be replaced",
         )
     config = {
-        "architecture": ARCHITECTURE,
+        "architecture": CRNN if isinstance(model, Crnn) else FRAME_AFFECT,
         **dataclasses.asdict(model.config),
         "about": dict(about or {}),
     }
@@ -69,13 +105,81 @@ def load(folder: Path) -> Crnn:
         BadInput: a file is missing, damaged, of another network, or holds numbers that are not
             finite.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    values = _read(folder, CRNN)
+    with torch.device("meta"):
+        empty = Crnn(_config(folder, values, CrnnConfig))
+    return _filled(empty, folder)
 
-    config = _config(folder)
+
+def load_frame_affect(folder: Path) -> FrameAffect:
+    """The network of single pictures as it was saved, on the CPU, in `eval()`.
+
+    Raises:
+        BadInput: as `load`.
+    """
+    values = _read(folder, FRAME_AFFECT)
+    with torch.device("meta"):
+        empty = FrameAffect(_config(folder, values, FrameAffectConfig))
+    return _filled(empty, folder)
+
+
+def load_cnn(path: Path) -> CnnWeights:
+    """The CNN alone, out of any network that looks at single pictures.
+
+    Args:
+        path: Folder of a saved network, or of the run that made it.
+
+    Raises:
+        BadInput: as `load`; or the CNN looks at differences between frames.
+    """
+    path = Path(path)
+    folder = path / MODEL if (path / MODEL / CONFIG).is_file() else path
+    values = _read(folder, CRNN, FRAME_AFFECT)
+    with torch.device("meta"):
+        if values["architecture"] == CRNN:
+            empty: nn.Module = Crnn(config := _config(folder, values, CrnnConfig))
+            looks_at = config.input
+        else:
+            empty = FrameAffect(_config(folder, values, FrameAffectConfig))
+            looks_at = "appearance"
+    if looks_at != "appearance":
+        raise BadInput(
+            str(folder / CONFIG),
+            expected='a CNN that looks at colours (input "appearance")',
+            found=f'input "{looks_at}"',
+            remedy="take one that was pre-trained on single pictures",
+        )
+    tensors, sha256 = _tensors(folder, empty)
+    cnn = {name.removeprefix("cnn."): tensors[name] for name in tensors if name.startswith("cnn.")}
+    return CnnWeights(cnn, sha256, dict(values["about"]))
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """What `save` was told beside the network, of either kind.
+
+    Raises:
+        BadInput: as `load`.
+    """
+    return dict(_read(folder, CRNN, FRAME_AFFECT)["about"])
+
+
+def _filled(empty: Network, folder: Path) -> Network:
+    """A network that was built without memory, so that no random number was drawn, as saved."""
+    tensors, _ = _tensors(folder, empty)
+    model = empty.to_empty(device="cpu")
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def _tensors(folder: Path, empty: nn.Module) -> tuple[dict[str, Tensor], str]:
+    """Weights that fit the network, and the SHA-256 of their file."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
     path = _file(folder / WEIGHTS)
     try:
-        tensors = load_file(path)
+        content = path.read_bytes()  # not mapped: the file may be replaced while they are in use
+        tensors = load(content)
     except (SafetensorError, OSError) as error:
         raise BadInput(
             str(path),
@@ -83,10 +187,7 @@ def load(folder: Path) -> Crnn:
             found=str(error),
             remedy="copy it again; other formats are not opened, because they can run code",
         ) from error
-    # Built without memory: nothing is drawn from the caller's random numbers.
-    with torch.device("meta"):
-        model = Crnn(config)
-    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    wanted = {name: tuple(value.shape) for name, value in empty.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if wanted != found:
         odd = sorted(wanted.items() ^ found.items())
@@ -105,49 +206,42 @@ def load(folder: Path) -> Crnn:
                 if value.dtype == torch.float32
                 else f"{name} in {value.dtype}",
             )
-    # Copied, not mapped: the file may be replaced while the network is in use.
-    model = model.to_empty(device="cpu")
-    model.load_state_dict(tensors)
-    return model.eval()
+    return tensors, hashlib.sha256(content).hexdigest()
 
 
-def about(folder: Path) -> dict[str, Any]:
-    """What `save` was told beside the network.
-
-    Raises:
-        BadInput: as `load`.
-    """
-    return dict(_read(folder)["about"])
+Config = TypeVar("Config", CrnnConfig, FrameAffectConfig)
 
 
-def _config(folder: Path) -> CrnnConfig:
-    values = {k: v for k, v in _read(folder).items() if k not in ("architecture", "about")}
+def _config(folder: Path, values: Mapping[str, Any], kind: type[Config]) -> Config:
+    given = {k: v for k, v in values.items() if k not in ("architecture", "about")}
     try:
-        return CrnnConfig(**values)
+        return kind(**given)
     except (TypeError, ValueError) as error:
-        fields = ", ".join(field.name for field in dataclasses.fields(CrnnConfig))
+        fields = ", ".join(field.name for field in dataclasses.fields(kind))
         raise BadInput(
             str(folder / CONFIG), expected=f"the fields {fields}", found=str(error)
         ) from error
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _read(folder: Path, *wanted: str) -> dict[str, Any]:
+    """The description of a network of one of the wanted kinds."""
     path = _file(folder / CONFIG)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BadInput(str(path), expected="JSON", found=str(error)) from error
-    if not isinstance(values, dict) or values.get("architecture") != ARCHITECTURE:
-        kind = values.get("architecture") if isinstance(values, dict) else type(values).__name__
+    kind = values.get("architecture") if isinstance(values, dict) else type(values).__name__
+    if kind not in wanted:
         raise BadInput(
             str(path),
-            expected=f'"architecture": "{ARCHITECTURE}"',
+            expected=" or ".join(f'"architecture": "{name}"' for name in wanted),
             found=str(kind),
-            remedy="this folder holds another kind of model",
+            remedy=INSTEAD.get(str(kind), "this folder holds another kind of model"),
         )
     if not isinstance(values.setdefault("about", {}), dict):
         raise BadInput(str(path), expected='an object as "about"', found=str(values["about"]))
-    return values
+    result: dict[str, Any] = values
+    return result
 
 
 def _file(path: Path) -> Path:
