@@ -29,8 +29,9 @@ from pulsefer.datasets.mahnob_fake_session import planted_beats_s
 from pulsefer.datasets.mahnob_hci import MAHNOB_LAYOUT, read
 from pulsefer.datasets.mahnob_signal import load_lead
 from pulsefer.datasets.mahnob_tree import participant_of, section_of, session_number
-from pulsefer.datasets.synthetic_pulse import beat_times_s, ecg
-from pulsefer.media.video import probe
+from pulsefer.datasets.synthetic import Effects
+from pulsefer.datasets.synthetic_pulse import beat_times_s, ecg, pulse_wave
+from pulsefer.media.video import frames, probe
 from pulsefer.signals.beats import beats
 from pulsefer.signals.gate import window_rate
 from pulsefer.signals.rate import heart_rate_bpm
@@ -168,6 +169,37 @@ def test_a_second_between_the_devices_is_recovered_by_the_table_and_only_by_it(
         lag_s = [r.load_signal().start_s + r.begin_s for r in (exact, other)]
         assert lag_s[0] - lag_s[1] == pytest.approx(truth.offset_s, abs=AUDIO_S)
         assert abs(truth.offset_s) == 1.0
+
+
+def seconds_by_which_the_face_is_late(recording):
+    """Lag at which the skin of the film follows the beats of the electrocardiogram best."""
+    beats_s = beats(recording.load_signal()).times_s
+    begin_s, end_s = recording.begin_s, recording.begin_s + recording.length_s
+    shown = list(frames(recording.video, fps_hz=recording.fps_hz, start_s=begin_s, end_s=end_s))
+    time_s = np.array([frame.time_s - begin_s for frame in shown])
+    darkness = [-frame.image[..., 1].mean() for frame in shown]
+    lags_s = np.arange(-1.4, 1.4, 0.002)
+    grid_s = np.arange(-2.0, end_s - begin_s + 2.0, 0.004)
+    wave = pulse_wave(beats_s, grid_s)
+    fit = [np.corrcoef(np.interp(time_s - lag_s, grid_s, wave), darkness)[0, 1] for lag_s in lags_s]
+    assert max(fit) > 0.8
+    return lags_s[int(np.argmax(fit))]
+
+
+def test_heart_and_face_beat_together_by_the_table_and_a_second_apart_without_it(tmp_path):
+    plain = Effects(pulse_amplitude=0.1, motion_px=0, sensor_noise=0.5)
+    size = {"fps_hz": 20, "width_px": 96, "height_px": 72}
+    fake = write_fake(
+        tmp_path / "a", subjects=1, trials=2, seconds=10, clock_s=1.0, effects=plain, **size
+    )
+    within_s = ONE_SAMPLE_S + 0.5 / 20
+    for recording in read(fake.root):
+        assert abs(seconds_by_which_the_face_is_late(recording)) <= within_s
+    for path in fake.root.rglob("*.tsv"):
+        path.unlink()
+    simple = read(fake.root, on_problem=lambda _: None)
+    for recording, late_s in zip(simple, (1.0, -1.0), strict=True):
+        assert abs(seconds_by_which_the_face_is_late(recording) - late_s) <= within_s
 
 
 def test_without_any_table_every_clock_is_the_simple_one(tmp_path):

@@ -161,6 +161,7 @@ def test_no_folder_no_session_and_a_strange_marker_are_errors_at_once(tree, tmp_
         '{"dataset": "mahnob_hci", "layout": {"fps_hz": "fast"}}',
         '{"dataset": "mahnob_hci", "layout": {"n_sessions": {"s01": 3}}}',
         '{"dataset": "mahnob_hci", "layout": {"n_sessions": 7}}',
+        '{"dataset": "mahnob_hci", "layout": {"n_sessions": {}}}',
     ):
         (tree / "SPECIMEN.json").unlink()
         (tree / "SPECIMEN.json").write_text(text)

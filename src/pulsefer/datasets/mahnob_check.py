@@ -25,7 +25,7 @@ CUT_TOLERANCE_S = 0.0002
 """cutLenSec has four decimals."""
 VIDEO_TOLERANCE_S = 0.5
 KNOWN_SESSION, KNOWN_FRAMES, KNOWN_BPM = 2, (306, 2135), 73.0
-"""Published for one stretch of one session; whoever holds the data can compare."""
+"""What the code of Lam & Kuno (ICCV 2015) gives for one stretch of one session."""
 KNOWN_TOLERANCE_BPM = 2.0
 FEW = 5
 """So many sessions with one and the same complaint are listed, the others counted."""
@@ -53,7 +53,7 @@ def check(root: Path, *, deep: bool = False, show_progress: bool = False) -> Che
 
     Args:
         root: Folder of a copy, whole or partial.
-        deep: Decode every video too: about an hour and a half for the whole data set.
+        deep: Decode every video too: hours for the whole data set.
         show_progress: A bar on standard error.
     """
     table = CheckTable(Path(root))

@@ -20,7 +20,7 @@ from pulsefer.core.errors import BadInput, Problem
 from pulsefer.datasets.mahnob_session import Session
 
 MAX_BYTES = 100_000_000
-"""A table of four minutes has about three million bytes."""
+"""Far more than four minutes of rows at 60 Hz."""
 HEAD_LINES = 50
 """The row of column names comes after 23 lines of properties; it is looked for this far."""
 COLUMNS = ("Timestamp", "Event", "AudioSampleNumber")
@@ -52,7 +52,9 @@ def clock_of(session: Session, files: Mapping[str, Path]) -> tuple[Clock, Proble
     """The exact clock, or the simple one and why.
 
     Choice: without a table that can be used, the first frame is taken for the start of the
-    stimulus, as most published work does; an offset of more than 5 s is not believed.
+    stimulus, as most published work does; an offset of more than 5 s is not believed. With a
+    table, the median over the 25 audio samples nearest to the start ties the clocks, so that one
+    wrong cell, or a clock that drifts, does not matter.
 
     Args:
         session: What session.xml says.
@@ -88,8 +90,6 @@ def _offset_s(session: Session, files: Mapping[str, Path]) -> float:
             found=f"{rate_hz} and {begin}",
         )
     start_ms, anchors = _read(_find(session, files))
-    # Choice: the median over the 25 anchors nearest to the start, so that one wrong cell, or a
-    # clock that drifts, does not matter.
     nearest = sorted(anchors, key=lambda anchor: abs(anchor[0] - start_ms))[:N_ANCHORS]
     at_start = [sample + (start_ms - at_ms) / 1000 * rate_hz for at_ms, sample in nearest]
     return float((np.median(at_start) - begin) / rate_hz)

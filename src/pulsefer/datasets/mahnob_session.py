@@ -23,7 +23,7 @@ from pulsefer.datasets.mahnob_tree import (
 )
 
 MAX_BYTES = 1_000_000
-"""A session.xml has a few thousand bytes."""
+"""Far more than a session.xml has."""
 RATINGS = {
     "feltVlnc": "valence",
     "feltArsl": "arousal",

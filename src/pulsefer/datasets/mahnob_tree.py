@@ -94,6 +94,8 @@ class Layout:
         """Refuse what no copy can have; a marker file may say anything."""
         if not min(self.fps_hz, self.width_px, self.height_px) > 0:
             raise ValueError(f"rate and size must be positive, found {self}")
+        if not dict(self.n_sessions):
+            raise ValueError("a copy has sessions of at least one person, found none")
         for name, n_sessions in dict(self.n_sessions).items():
             if not re.fullmatch(r"p\d\d", name) or not 1 <= n_sessions <= N_TRIALS:
                 raise ValueError(
