@@ -29,10 +29,13 @@ def draws():
 
 
 def written_out(person, draw):
-    """Row numbers of one resample: each person's rows, as often as the person was drawn."""
-    return np.concatenate(
-        [np.tile(np.flatnonzero(person == p), int(times)) for p, times in enumerate(draw)]
-    )
+    """Row numbers of one resample, each person's as often as the person was drawn, and whose.
+
+    A person who was drawn twice is two persons.
+    """
+    drawn = np.repeat(np.arange(len(draw)), draw.astype(int))
+    own = [np.flatnonzero(person == p) for p in drawn]
+    return np.concatenate(own), np.repeat(np.arange(len(drawn)), [len(rows) for rows in own])
 
 
 def test_emotion_of_every_resample_is_that_of_its_rows(rows, draws):
@@ -40,8 +43,8 @@ def test_emotion_of_every_resample_is_that_of_its_rows(rows, draws):
     got = emotion.resampled(high, prob, person, draws)
     assert set(got) == set(emotion.NAMES)
     for number, one in enumerate(draws):
-        pick = written_out(person, one)
-        expected = emotion.point(high[pick], prob[pick])
+        pick, copy = written_out(person, one)
+        expected = emotion.point(high[pick], prob[pick], copy)
         for name in emotion.NAMES:
             assert got[name][number] == pytest.approx(expected[name], abs=1e-10, nan_ok=True)
 
@@ -51,7 +54,7 @@ def test_heart_rate_of_every_resample_is_that_of_its_rows(rows, draws):
     got = heart_rate.resampled(true, pred, person, draws)
     assert set(got) == set(heart_rate.NAMES)
     for number, one in enumerate(draws):
-        pick = written_out(person, one)
+        pick, _ = written_out(person, one)
         expected = heart_rate.point(true[pick], pred[pick], person[pick])
         for name in heart_rate.NAMES:
             assert got[name][number] == pytest.approx(expected[name], abs=1e-8)
@@ -60,9 +63,9 @@ def test_heart_rate_of_every_resample_is_that_of_its_rows(rows, draws):
 def test_guesses_of_every_resample_are_those_of_its_rows(rows, draws):
     person, high, _, true, _, stimulus = rows
     got = baselines.baselines(high, true, person, stimulus, draws)
-    assert set(got) == set(baselines.NAMES)
+    assert set(got) == set(baselines.ORACLES)
     for number, one in enumerate(draws):
-        pick = written_out(person, one)
+        pick, _ = written_out(person, one)
         for name, unit in (("subject", person), ("stimulus", stimulus)):
             right = sum(
                 max(here.sum(), (~here).sum())
@@ -78,6 +81,59 @@ def test_guesses_of_every_resample_are_those_of_its_rows(rows, draws):
         assert got["hr_rmse_subject_constant_bpm"][number] == (
             pytest.approx(metrics.root_mean_squared_error(bpm, own))
         )
+
+
+def test_what_training_and_colour_know_of_every_resample_is_that_of_its_rows(rows, draws):
+    person, high, _, true, pred, _ = rows
+    chance = np.random.default_rng(9)
+    share, mean, colour = (
+        np.where(chance.random(ROWS) < 0.2, np.nan, values)
+        for values in (
+            chance.choice([0.3, 0.5, 0.6], ROWS),
+            chance.choice([68.0, 71.0, 74.0], ROWS),
+            true + chance.normal(0, 20, ROWS),
+        )
+    )
+    colours = {"pos": colour, "chrom": colour + 5}
+    got = baselines.from_training(high, share, true, pred, mean, person, draws)
+    assert set(got) == set(baselines.FROM_TRAINING)
+    got |= baselines.from_colour(true, colours, person, draws)
+    assert set(got) == {*baselines.FROM_TRAINING, *baselines.FROM_COLOUR}
+    for number, one in enumerate(draws):
+        pick, _ = written_out(person, one)
+        known = pick[np.isfinite(share[pick])]
+        said = share[known] >= 0.5
+        expected = {
+            "prior": metrics.accuracy_score(high[known], said),
+            "brier_prior": metrics.mean_squared_error(high[known].astype(float), share[known]),
+        }
+        known = pick[np.isfinite(true[pick]) & np.isfinite(mean[pick])]
+        error = metrics.root_mean_squared_error(true[known], mean[known])
+        expected["hr_rmse_train_mean_bpm"] = error
+        expected["hr_skill"] = 1 - (
+            metrics.mean_squared_error(true[known], pred[known])
+            / metrics.mean_squared_error(true[known], mean[known])
+        )
+        for method, bpm in colours.items():
+            known = pick[np.isfinite(true[pick]) & np.isfinite(bpm[pick])]
+            pair = true[known], bpm[known]
+            expected[f"hr_mae_{method}_bpm"] = metrics.mean_absolute_error(*pair)
+            expected[f"hr_rmse_{method}_bpm"] = metrics.root_mean_squared_error(*pair)
+        assert {name: got[name][number] for name in expected} == pytest.approx(expected)
+
+
+def test_within_persons_only_pairs_of_one_person_count(rows, draws):
+    person, high, prob, *_ = rows
+    moved = np.clip(0.2 * prob + 0.15 * person, 0, 1)  # each person's own level
+    got, of_moved = (emotion.resampled(high, p, person, draws) for p in (prob, moved))
+    assert of_moved["auroc_within"] == pytest.approx(got["auroc_within"])
+    assert (of_moved["auroc"] != got["auroc"]).all()
+    own = [
+        metrics.roc_auc_score(high[person == p], prob[person == p])
+        for p in range(PERSONS)
+        if 0 < high[person == p].mean() < 1
+    ]
+    assert emotion.point(high, prob, person)["auroc_within"] == pytest.approx(np.mean(own))
 
 
 def test_points_are_those_of_the_libraries(rows):
@@ -106,9 +162,26 @@ def test_the_same_seed_draws_the_same_persons():
     assert not np.array_equal(bootstrap.draw(9, 5, seed=1), bootstrap.draw(9, 5, seed=2))
 
 
-def test_an_interval_is_the_middle_of_the_values():
-    low, high = bootstrap.interval(np.linspace(0, 1, 1001), n_persons=5)
-    assert (low, high) == pytest.approx((0.025, 0.975))
+@pytest.mark.parametrize(("n_persons", "tail"), [(10, 0.0086), (22, 0.0166), (100_000, 0.025)])
+def test_an_interval_is_the_middle_of_the_values_and_wider_for_few_persons(n_persons, tail):
+    t = stats.t.ppf(0.975, n_persons - 1) * np.sqrt(n_persons / (n_persons - 1))
+    assert bootstrap.tail_share(n_persons) == pytest.approx(stats.norm.sf(t))
+    assert bootstrap.tail_share(n_persons) == pytest.approx(tail, abs=1e-4)
+    low, high = bootstrap.interval(np.linspace(0, 1, 10_001), n_persons)
+    assert (low, high) == pytest.approx((tail, 1 - tail), abs=1e-4)
+
+
+def test_two_persons_have_all_that_was_drawn():
+    assert bootstrap.interval(np.linspace(0, 1, 1001), 2) == pytest.approx((0, 1))
+
+
+def test_a_mirrored_interval_is_turned_round_at_the_score_and_ends_at_zero():
+    values = np.linspace(0.1, 0.3, 10_001)
+    low, high = bootstrap.interval(values, 100_000)
+    assert bootstrap.interval(values, 100_000, mirror=0.15) == (
+        pytest.approx((max(0.3 - high, 0), 0.3 - low))
+    )
+    assert bootstrap.interval(values, 100_000, mirror=0.05) == (0, 0.05)
 
 
 def test_resamples_without_a_value_are_left_out_until_they_are_most():
@@ -128,5 +201,5 @@ def test_the_interval_of_a_mean_is_the_textbook_one():
     per_person = chance.normal(0.6, 0.1, 40)
     draws = bootstrap.draw(40, 4000, seed=0)
     low, high = bootstrap.interval(draws @ per_person / 40, 40)
-    half = 1.96 * per_person.std() / np.sqrt(40)
+    half = stats.t.ppf(0.975, 39) * per_person.std(ddof=1) / np.sqrt(40)
     assert (high - low) / 2 == pytest.approx(half, rel=0.06)

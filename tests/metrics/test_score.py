@@ -37,10 +37,12 @@ def test_a_perfect_network_has_perfect_scores():
     perfect["emotion_prob"] = perfect["emotion"].astype(float)
     perfect["hr_pred_bpm"] = perfect["hr_bpm"]
     values = score(perfect, n_bootstrap=50).values
-    for name in ("accuracy", "balanced_accuracy", "f1_macro", "mcc", "auroc", "hr_pearson"):
+    for name in (
+        "accuracy", "balanced_accuracy", "f1_macro", "mcc", "auroc", "auroc_within", "hr_pearson",
+    ):  # fmt: skip
         assert values[name].value == pytest.approx(1), name
         assert values[name].low == pytest.approx(1), name
-    for name in ("brier", "hr_mae_bpm", "hr_rmse_bpm", "hr_bias_bpm"):
+    for name in ("brier", "ece", "hr_mae_bpm", "hr_rmse_bpm", "hr_bias_bpm"):
         assert values[name].value == pytest.approx(0), name
 
 
@@ -87,8 +89,8 @@ def test_the_order_of_rows_changes_nothing():
     shuffled = predictions.sample(frac=1, random_state=0)
     a, b = (score(t, n_bootstrap=100).values for t in (predictions, shuffled))
     for name, value in a.items():
-        assert value.value == pytest.approx(b[name].value), name
-        assert value.low == pytest.approx(b[name].low), name
+        expected = pytest.approx((b[name].value, b[name].low, b[name].high), nan_ok=True)
+        assert (value.value, value.low, value.high) == expected, name
 
 
 def test_equal_names_in_two_data_sets_are_two_persons():
@@ -137,7 +139,7 @@ def test_no_true_rate_at_all_is_counted_and_harms_nothing():
 @pytest.mark.parametrize("only", [0, 1])
 def test_one_class_leaves_only_what_needs_no_other(only):
     values = score(table().assign(emotion=only), n_bootstrap=20).values
-    for name in ("balanced_accuracy", "f1_macro", "mcc", "auroc"):
+    for name in ("balanced_accuracy", "f1_macro", "mcc", "auroc", "auroc_within"):
         assert math.isnan(values[name].value), name
         assert math.isnan(values[name].low), name
     assert values["majority"].value == 1
@@ -149,6 +151,7 @@ def test_always_the_same_answer_has_no_correlation(said):
     values = score(table().assign(emotion_prob=said), n_bootstrap=20).values
     assert values["mcc"].value == 0
     assert values["auroc"].value == 0.5
+    assert values["auroc_within"].value == 0.5
     assert values["balanced_accuracy"].value == 0.5
 
 
@@ -192,3 +195,139 @@ def test_a_trial_with_two_emotions_has_no_trial_score():
     with pytest.raises(BadInput, match="two for d/s0/t0"):
         score(mixed, unit="trial", n_bootstrap=5)
     assert score(mixed, n_bootstrap=5).n_trials == 48
+
+
+def with_training(predictions, share=0.6, mean_bpm=70.0, **colour):
+    return predictions.assign(high_train_share=share, hr_train_mean_bpm=mean_bpm, **colour)
+
+
+def test_without_its_columns_what_training_and_colour_know_has_no_score():
+    scores = score(table(), n_bootstrap=20)
+    for name in (*baselines.FROM_TRAINING, *baselines.FROM_COLOUR):
+        assert math.isnan(scores.values[name].value), name
+        assert math.isnan(scores.values[name].low), name
+        assert scores.n_rows[name] == 0, name
+
+
+@pytest.mark.parametrize("unit", ["window", "trial"])
+def test_the_answer_of_the_training_side_can_lose(unit):
+    predictions = with_training(table(subjects=20), share=0.6)
+    rare = predictions[(predictions["trial"] == "t0") | (predictions["emotion"] == 0)]
+    scores = score(rare, unit=unit, n_bootstrap=20)
+    first = rare.groupby(["subject", "trial"])["emotion"].first() if unit == "trial" else (
+        rare["emotion"]
+    )  # fmt: skip
+    assert scores.values["prior"].value == pytest.approx(first.mean())
+    assert scores.values["prior"].value < 0.5 < scores.values["majority"].value
+    assert scores.values["brier_prior"].value == pytest.approx(((0.6 - first) ** 2).mean())
+
+
+@pytest.mark.parametrize(("share", "says_high"), [(0.5, True), (0.49, False)])
+def test_half_a_share_is_high_as_half_a_probability_is(share, says_high):
+    predictions = with_training(table(), share=share)
+    high = (predictions["emotion"] == 1).mean()
+    expected = high if says_high else 1 - high
+    assert score(predictions, n_bootstrap=5).values["prior"].value == pytest.approx(expected)
+
+
+def test_skill_is_one_for_the_truth_none_for_the_mean_and_less_for_worse():
+    predictions = with_training(table())
+    for pred, skill in ((predictions["hr_bpm"], 1.0), (70.0, 0.0)):
+        value = score(predictions.assign(hr_pred_bpm=pred), n_bootstrap=50).values["hr_skill"]
+        assert (value.value, value.low, value.high) == pytest.approx((skill,) * 3)
+    assert score(predictions.assign(hr_pred_bpm=20.0), n_bootstrap=5).values["hr_skill"].value < 0
+
+
+def test_the_mean_of_the_training_side_is_no_better_than_that_of_the_scored_rows():
+    predictions = with_training(table(), mean_bpm=table()["hr_bpm"].mean() + 3)
+    values = score(predictions, n_bootstrap=5).values
+    assert values["hr_rmse_train_mean_bpm"].value ** 2 == (
+        pytest.approx(values["hr_rmse_constant_bpm"].value ** 2 + 9)
+    )
+
+
+def test_a_colour_is_scored_where_it_and_the_truth_are_known():
+    predictions = table(subjects=3, trials=4, windows=5)
+    right = predictions["hr_bpm"] + 4.0
+    right[predictions["start_s"] == 20.0] = math.nan
+    scores = score(predictions.assign(hr_pos_bpm=right), n_bootstrap=20)
+    assert scores.values["hr_mae_pos_bpm"].value == pytest.approx(4)
+    assert scores.values["hr_rmse_pos_bpm"].value == pytest.approx(4)
+    assert (scores.n_rows["hr_rmse_pos_bpm"], scores.n_hr) == (36, 48)
+    assert math.isnan(scores.values["hr_rmse_chrom_bpm"].value)
+
+
+def test_a_trials_colour_is_that_of_the_windows_that_have_a_true_rate():
+    predictions = table(subjects=3, trials=4).assign(hr_pos_bpm=lambda t: t["hr_bpm"] + 4)
+    predictions.loc[predictions["hr_bpm"].isna(), "hr_pos_bpm"] = 1e6
+    value = score(predictions, unit="trial", n_bootstrap=5).values["hr_mae_pos_bpm"].value
+    assert value == pytest.approx(4)
+
+
+def test_every_value_says_how_many_rows_it_was_made_from():
+    predictions = with_training(table(subjects=3, trials=4, windows=5))
+    predictions["emotion"] = (predictions["trial"] > "t1").astype(int)
+    predictions.loc[predictions["subject"] == "s1", "emotion"] = 1
+    predictions.loc[predictions["start_s"] == 40.0, "hr_train_mean_bpm"] = math.nan
+    scores = score(predictions, n_bootstrap=5)
+    assert set(scores.n_rows) == set(scores.values)
+    expected = {
+        "accuracy": 60, "auroc": 60, "auroc_within": 40, "majority": 60, "prior": 60,
+        "hr_rmse_bpm": 48, "hr_rmse_constant_bpm": 48, "hr_rmse_train_mean_bpm": 36, "hr_skill": 36,
+    }  # fmt: skip
+    assert {name: scores.n_rows[name] for name in expected} == expected
+
+
+def test_persons_with_one_class_are_counted_and_have_no_part_within():
+    predictions = table(subjects=6)
+    only = predictions["subject"].isin(["s0", "s1"])
+    predictions.loc[only, "emotion"] = 1
+    scores = score(predictions, n_bootstrap=50)
+    assert scores.n_one_class == 2
+    rest = score(predictions[~only], n_bootstrap=50).values["auroc_within"].value
+    assert scores.values["auroc_within"].value == pytest.approx(rest)
+
+
+def test_knowing_the_persons_level_alone_has_an_auroc_and_none_within():
+    predictions = table(subjects=20)
+    chance = np.random.default_rng(1)
+    often = predictions["subject"].str[1:].astype(int) % 2
+    predictions["emotion"] = (chance.random(len(predictions)) < 0.1 + 0.8 * often).astype(int)
+    level = 0.3 + 0.4 * often + chance.uniform(-0.05, 0.05, len(predictions))
+    values = score(predictions.assign(emotion_prob=level), n_bootstrap=200).values
+    assert values["auroc"].low > 0.8
+    assert values["auroc_within"].low < 0.5 < values["auroc_within"].high
+
+
+@pytest.mark.parametrize("unit", ["window", "trial"])
+def test_the_names_of_persons_change_nothing(unit):
+    predictions = with_training(table(), hr_pos_bpm=75.0)
+    renamed = predictions.assign(
+        subject=predictions["subject"].map({f"s{s}": f"person{9 - s}" for s in range(8)})
+    )
+    a, b = (score(t, unit=unit, n_bootstrap=2000) for t in (predictions, renamed))
+    assert (a.n_rows, a.n_one_class) == (b.n_rows, b.n_one_class)
+    for name, value in a.values.items():
+        assert value.value == pytest.approx(b.values[name].value, nan_ok=True), name
+        # Other persons are drawn, so the ends agree but for chance.
+        width = abs(value.high - value.low) + 1e-9
+        assert value.low == pytest.approx(b.values[name].low, abs=0.25 * width, nan_ok=True), name
+
+
+def test_fewer_persons_have_wider_intervals():
+    few, many = (
+        score(table(subjects=n, skill=0.3), n_bootstrap=1000).values for n in (6, 60)
+    )  # fmt: skip
+    for name in ("accuracy", "balanced_accuracy", "auroc", "auroc_within", "brier", "hr_mae_bpm"):
+        assert few[name].high - few[name].low > many[name].high - many[name].low, name
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_calibration_error_lies_in_its_interval_though_chance_adds_to_it(seed):
+    value = score(table(subjects=4, seed=seed), n_bootstrap=300).values["ece"]
+    assert 0 <= value.low <= value.value <= value.high
+
+
+def test_a_share_that_is_none_is_refused():
+    with pytest.raises(BadInput, match=r"high_train_share in \[0, 1\], found 60"):
+        score(with_training(table(), share=60), n_bootstrap=5)

@@ -164,7 +164,7 @@ def window(
             if recording.seen[indices].mean() < config.min_face_share:
                 left_out["face"] += 1
                 continue
-            context = _context(start_s, config, recording.length_s)
+            context = rate_span(start_s, config, recording.length_s)
             rate = window_rate(signal, found_beats, *context)
             if rate.reason:
                 rejected[rate.reason] += 1
@@ -225,7 +225,7 @@ def _starts(recording: StoredRecording, config: WindowConfig) -> list[float]:
     return [round(number * config.stride_s, 6) for number in range(max(count, 0))]
 
 
-def _context(start_s: float, config: WindowConfig, trial_s: float) -> tuple[float, float]:
+def rate_span(start_s: float, config: WindowConfig, trial_s: float) -> tuple[float, float]:
     """The span of the rate: around the window, never past the trial into another state."""
     span = min(max(config.hr_context_s, config.length_s), trial_s)
     begin = start_s + (config.length_s - span) / 2
