@@ -40,7 +40,7 @@ def folder(tmp_path):
         for number, picture in enumerate(names):
             path = tmp_path / "folder" / picture
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode_png(np.full((4, 6, 3), 40 * number, np.uint8)))
+            path.write_bytes(encode_png(np.full((4, 6, 3), 3 * number, np.uint8)))
         content = table if isinstance(table, bytes) else table.encode()
         (tmp_path / "folder" / name).write_bytes(content)
         return tmp_path / "folder"
@@ -407,6 +407,22 @@ def test_a_check_names_words_without_a_place_and_a_lonely_class(folder):
     facts = {r.what: r for r in report.rows}
     assert facts["rows with a word of the circle"].found.startswith("1: happy (1)")
     assert facts["valence of 1 pictures"].verdict == "warning"
+
+
+def test_a_column_that_tells_the_label_is_a_warning(folder):
+    names = [f"{k:02d}.png" for k in range(80)]
+
+    def verdict(colour_of):
+        rows = [
+            f"{name},{'happy' if k % 2 else 'sad'},p{k % 4},{colour_of(k)}"
+            for k, name in enumerate(names)
+        ]
+        root = folder("\n".join(["image,emotion,person,colour", *rows]), names)
+        return {r.what: r.verdict for r in check(root).rows}.get("valence above 0, by colour")
+
+    assert verdict(lambda k: "grey" if k % 2 else "colour") == "warning"
+    assert verdict(lambda k: "grey" if k % 4 < 2 else "colour") == "ok"
+    assert verdict(lambda k: f"shot {k}") is None
 
 
 def test_ten_thousand_rows_are_read_in_a_moment(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ PAL_PX = (720, 576)
 PAL_ASPECT = 4 / 3
 """Width of a pixel of a frame of that size over its height."""
 
+_NUMBERS = {int, float}
 _CLIP = re.compile(r"\d{3}")
 _FRAME = re.compile(r"\d{5}")
 _EYE_LEFT, _EYE_RIGHT, _NOSE, _MOUTH = slice(36, 42), slice(42, 48), 30, [48, 54]
@@ -126,11 +126,13 @@ def read_clip(content: bytes, *, where: str, folder: str) -> Clip:
         raise BadInput(where, expected="labelled frames", found="none under `frames`")
     usable, faults = [], {}
     for name, frame in sorted(frames.items()):
-        fault = _fault(name, frame)
-        if fault:
+        if fault := _fault(name, frame):
             faults[name] = fault
             continue
-        landmarks = np.array(frame["landmarks"], np.float64)
+        landmarks = _landmarks(frame.get("landmarks"))
+        if landmarks is None:
+            faults[name] = f"without {N_LANDMARKS} landmarks"
+            continue
         valence, arousal = (float(frame[key]) / LABEL_MAX for key in ("valence", "arousal"))
         usable.append(LabelledFrame(name, valence, arousal, landmarks))
     actor = labels.get("actor")
@@ -155,32 +157,30 @@ def five_of(landmarks_px: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _fault(name: str, frame: Any) -> str:
-    """What is wrong with a frame's labels; "" where nothing is."""
+    """What is wrong with a frame, its landmarks aside; "" where nothing is."""
     if not _FRAME.fullmatch(name):
         return "without a number of five digits"
     if not isinstance(frame, dict):
         return "without labels"
-    if not all(_is_number(frame.get(key)) for key in ("valence", "arousal")):
+    values: list[Any] = [frame.get(key) for key in ("valence", "arousal")]
+    if not all(type(value) in _NUMBERS and value == value for value in values):
         return "without valence and arousal"
-    if max(abs(frame["valence"]), abs(frame["arousal"])) > LABEL_MAX:
+    if max(map(abs, values)) > LABEL_MAX:
         return f"with labels outside -{LABEL_MAX:g} - {LABEL_MAX:g}"
-    points = frame.get("landmarks")
-    is_whole = (
-        isinstance(points, list)
-        and len(points) == N_LANDMARKS
-        and all(
-            isinstance(point, list) and len(point) == 2 and all(map(_is_number, point))
-            for point in points
-        )
-    )
-    return "" if is_whole else f"without {N_LANDMARKS} landmarks"
+    return ""
 
 
-def _is_number(value: Any) -> bool:
-    """JSON knows no NaN, but Python's reader does; and an integer may be too large for a float."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
+def _landmarks(points: Any) -> NDArray[np.float64] | None:
+    """(68, 2), or None where they are not 68 pairs of finite numbers."""
+    if not (isinstance(points, list) and len(points) == N_LANDMARKS):
+        return None
+    if not all(isinstance(point, list) and len(point) == 2 for point in points):
+        return None
+    # Array makers take truth values and digits in quotes for numbers too.
+    if not {type(value) for point in points for value in point} <= _NUMBERS:
+        return None
     try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
+        places = np.array(points, np.float64)
+    except OverflowError:  # JSON has no largest integer
+        return None
+    return places if np.isfinite(places).all() else None

@@ -11,6 +11,11 @@ from pulsefer.datasets.check_report import CheckReport, CheckTable, Verdict
 from pulsefer.datasets.stills import Copy, open_copy
 from pulsefer.datasets.stills_picture import picture_size
 
+CUE_VALUES = 20
+"""A column with more values is no cue but a name."""
+CUE_PICTURES = 30
+CUE_GAP = 0.1
+
 
 def check(
     root: Path,
@@ -50,6 +55,7 @@ def check(
         most = max(persons.values())
         report.add("persons", "as many as there are", f"{len(persons)}, up to {most} pictures each")
     _check_balance(copy, report)
+    _check_cues(copy, report)
     _check_pictures(copy, report, deep=deep, show_progress=show_progress)
     return report.report()
 
@@ -65,6 +71,32 @@ def _check_balance(copy: Copy, report: CheckTable) -> None:
             f"{signs[-1]} below 0, {signs[0]} at 0, {signs[1]} above",
             "ok" if signs[-1] and signs[1] else "warning",
         )
+
+
+def _check_cues(copy: Copy, report: CheckTable) -> None:
+    """Columns of few values: where one goes with the label, so may the picture's look.
+
+    Choice: a warning where the share of valence above 0 differs by more than 10 points between
+    two values that 30 pictures each have.
+    """
+    used = [row for row in copy.rows.usable if row.name in copy.pictures]
+    for column in used[0].others:
+        by_value: dict[str, list[bool]] = {}
+        for row in used:
+            by_value.setdefault(row.others[column], []).append(row.affect.valence > 0)
+        shares = {
+            value: sum(signs) / len(signs)
+            for value, signs in by_value.items()
+            if len(signs) >= CUE_PICTURES
+        }
+        if 2 <= len(by_value) <= CUE_VALUES and len(shares) >= 2:
+            gap = max(shares.values()) - min(shares.values())
+            report.add(
+                f"valence above 0, by {column}",
+                f"shares within {CUE_GAP:.0%}",
+                ", ".join(f"{value} {share:.0%}" for value, share in shares.items()),
+                "warning" if gap > CUE_GAP else "ok",
+            )
 
 
 def _check_pictures(copy: Copy, report: CheckTable, *, deep: bool, show_progress: bool) -> None:

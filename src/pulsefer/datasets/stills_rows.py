@@ -15,6 +15,7 @@ from pulsefer.datasets.stills_csv import Table, number_in
 
 VALUES = ("valence", "arousal")
 WORDS = ("category", "emotion")
+_KNOWN = {"image", *VALUES, *WORDS, "person", "clip", ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Row:
         word: What the table calls it; "" for values.
         person: Who is seen; "" where the table does not say.
         clip: What it was taken from; "" where the table does not say.
+        others: What else the table says of it, by column.
     """
 
     line: int
@@ -36,6 +38,7 @@ class Row:
     word: str
     person: str
     clip: str
+    others: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,8 @@ def usable_rows(table: Table, shown: Sequence[Affect | None], where: str, tell: 
             left["twice"].append((line, name))
         else:
             person, clip = (" ".join(row.get(key, "").split()) for key in ("person", "clip"))
-            usable[name] = Row(line, name, affect, word, person, clip)
+            others = {key: row[key] for key in table.columns if key not in _KNOWN}
+            usable[name] = Row(line, name, affect, word, person, clip, others)
     _tell(left["name"], where, "names from the table's folder on, with /", "{0!r}", tell)
     _tell(left["affect"], where, "numbers for valence and arousal", "{0}", tell)
     _tell(left["twice"], where, "every picture once", "{0} again; the first counts", tell, True)
