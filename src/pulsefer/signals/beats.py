@@ -76,10 +76,10 @@ def beats(signal: Signal) -> Beats:
 
 def near(times_s: Floats, others_s: Floats, tolerance_s: float) -> NDArray[np.bool_]:
     """For each of `times_s` (n,), whether one of the sorted `others_s` is within the tolerance."""
-    return np.abs(_to_nearest_s(times_s, others_s)) <= tolerance_s
+    return np.abs(to_nearest_s(times_s, others_s)) <= tolerance_s
 
 
-def _to_nearest_s(times_s: Floats, others_s: Floats) -> Floats:
+def to_nearest_s(times_s: Floats, others_s: Floats) -> Floats:
     """Signed distance from each time to the nearest of the sorted others; infinite if none."""
     fenced_s = np.concatenate([[-math.inf], others_s, [math.inf]])
     right = np.searchsorted(fenced_s, times_s)
@@ -89,8 +89,8 @@ def _to_nearest_s(times_s: Floats, others_s: Floats) -> Floats:
 
 def _lag_s(first_s: Floats, other_s: Floats) -> float:
     """Median time by which the other detector is late: a habit of detectors, not a disagreement."""
-    to_nearest_s = _to_nearest_s(first_s, other_s)
-    pairs_s = to_nearest_s[np.abs(to_nearest_s) <= 0.2]
+    gap_s = to_nearest_s(first_s, other_s)
+    pairs_s = gap_s[np.abs(gap_s) <= 0.2]
     return float(np.median(pairs_s)) if len(pairs_s) else 0.0
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pulsefer.core.errors import BadInput
 from pulsefer.core.types import Signal
 
-from .beats import TOLERANCE_S, Beats, beats, near
+from .beats import TOLERANCE_S, Beats, beats, near, to_nearest_s
 
 Floats = NDArray[np.float64]
 
@@ -143,7 +143,7 @@ def _agreement(signal: Signal, one: Beats, other: Beats) -> float:
     difference_bpm = difference_bpm[np.isfinite(difference_bpm)]
     if not len(difference_bpm) or float(np.median(difference_bpm)) > MAX_DIFFERENCE_BPM:
         return 0.0
-    gap_s = _gaps_s(one.times_s, other.times_s)
+    gap_s = to_nearest_s(one.times_s, other.times_s)
     gap_s = gap_s[np.abs(gap_s) <= MAX_LAG_S]
     lag_s = float(np.median(gap_s)) if len(gap_s) else 0.0
     return _in_common(one.times_s, other.times_s - lag_s, TOLERANCE_S["ecg"])
@@ -157,13 +157,6 @@ def _in_common(first_s: Floats, second_s: Floats, tolerance_s: float) -> float:
         near(first_s, second_s, tolerance_s).sum() + near(second_s, first_s, tolerance_s).sum()
     )
     return float(matched) / n
-
-
-def _gaps_s(first_s: Floats, second_s: Floats) -> Floats:
-    """From each of the first (n,) to the nearest of the sorted second, seconds."""
-    right = np.clip(np.searchsorted(second_s, first_s), 1, len(second_s) - 1)
-    before_s, after_s = second_s[right - 1] - first_s, second_s[right] - first_s
-    return np.where(-before_s < after_s, before_s, after_s)
 
 
 def _rates_bpm(times_s: Floats, edges_s: Floats) -> Floats:
