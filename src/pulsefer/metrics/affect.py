@@ -8,15 +8,15 @@ Shape letters: R resamples, P persons.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pulsefer.core.errors import BadInput
-from pulsefer.metrics import baselines, emotion
+from pulsefer.metrics import emotion
 from pulsefer.metrics.bootstrap import Floats, Groups, draw, interval, person_sums, ratio
 from pulsefer.metrics.score import Value
 
@@ -147,14 +147,14 @@ def score(
         values: Mapping[str, float] = point(true, pred)
         spread: Mapping[str, Floats] = resampled(true, pred, person, draws)
     else:
-        high = true > 0
-        no_rate, one_clip = np.full(len(rows), math.nan), np.zeros(len(rows), np.intp)
-        guess, once = (no_rate, person, one_clip), np.ones((1, n_persons))
-        guessed = baselines.baselines(high, *guess, once)
-        values = {**emotion.point(high, pred), "majority": float(guessed["majority"][0])}
+        high, once = true > 0, np.ones((1, n_persons))
+        values = {
+            **emotion.point(high, pred),
+            "majority": float(_majority(high, person, once)[0]),
+        }
         spread = {
             **emotion.resampled(high, pred, person, draws),
-            "majority": baselines.baselines(high, *guess, draws)["majority"],
+            "majority": _majority(high, person, draws),
         }
     names = NAMES if target == "regression" else BINARY_NAMES
     return AffectScores(
@@ -162,3 +162,10 @@ def score(
         n=len(rows),
         n_persons=n_persons,
     )
+
+
+def _majority(high: NDArray[np.bool_], person: Groups, draws: Floats) -> Floats:
+    """(R,) accuracy of always saying the class that more of these very labels have."""
+    classes = np.stack([~high, high], axis=1).astype(np.float64)
+    n = draws @ person_sums(classes, person, draws.shape[1])
+    return ratio(n.max(axis=1), n.sum(axis=1))
