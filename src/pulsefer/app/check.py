@@ -47,7 +47,7 @@ def afew_va(root: Path, /, *, deep: bool = False) -> int:
     says so). 1: something is broken. 2: no folder.
 
     Args:
-        root: Folder of the data set, folders or zip files.
+        root: Folder of the clips, of their zip files, or one zip file.
         deep: Also decode every picture.
     """
     return _checked("afew_va", root, lambda: afew_check.check(root, deep=deep, show_progress=True))
@@ -86,7 +86,8 @@ def _checked(dataset: str, root: Path, look: Callable[[], CheckReport]) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    if not root.is_dir():
+    is_zip = dataset in ("afew_va", "stills") and root.is_file()
+    if not (root.is_dir() or is_zip):
         raise BadInput(
             str(root),
             expected=f"the folder of {dataset}",
