@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from pulsefer.core.errors import BadInput
 from pulsefer.core.files import whole_file
 from pulsefer.core.types import DataKind, Signal, SignalKind
+from pulsefer.samples.face_store import STILLS_JSON
 
 FORMAT = 1
 """Number of the layout above; a store of another number is refused."""
