@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 OK, SKIPPED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: all done; done, but something was skipped; nothing could be done; Ctrl-C."""
 
+CORES = os.cpu_count() or 1
+"""Processes unless told otherwise."""
+
 SHOWN = 20
 """Problems printed in full; the rest is counted."""
 

@@ -8,8 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pulsefer.app.console import OK, SKIPPED, next_step, problems_of, say, show
-from pulsefer.app.data import CORES
+from pulsefer.app.console import CORES, OK, SKIPPED, next_step, problems_of, say, show
 from pulsefer.experiments.demo import DemoConfig
 from pulsefer.experiments.demo import demo as run_demo
 from pulsefer.reports.table import table

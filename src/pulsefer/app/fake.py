@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from pulsefer.app.console import OK, next_step, say
+from pulsefer.app.console import CORES, OK, next_step, say
 from pulsefer.datasets import afew_fake, deap_fake, mahnob_fake, stills_fake
 from pulsefer.datasets.synthetic import Effects
 
 flat = Parameter(name="*")
 nested = Parameter(name="effects")
-CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

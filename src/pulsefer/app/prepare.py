@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from pulsefer.app.console import OK, REFUSED, SKIPPED, next_step, problems_of, say
+from pulsefer.app.console import CORES, OK, REFUSED, SKIPPED, next_step, problems_of, say
 from pulsefer.core.errors import OnProblem, Problem
 from pulsefer.core.label import balance
 from pulsefer.core.progress import progress
@@ -24,7 +23,6 @@ from pulsefer.samples.prepare_stills import StillsConfig, prepare_stills
 from pulsefer.samples.store import RATINGS, Store
 
 flat = Parameter(name="*")
-CORES = os.cpu_count() or 1
 VIDEOS, PICTURES = PrepareConfig(), StillsConfig()
 
 

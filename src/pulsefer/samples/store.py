@@ -157,6 +157,13 @@ def open_store(path: Path) -> Store:
         BadInput: no store there, an empty one, or one of another layout.
     """
     path = Path(path)
+    if (path / STILLS_JSON).is_file():
+        raise BadInput(
+            str(path),
+            expected="a store of trials",
+            found="one of single pictures",
+            remedy=f"use it by `pulsefer pretrain {path} --out RUN`",
+        )
     index = path / "index.parquet"
     if not index.is_file():
         raise BadInput(

@@ -82,6 +82,7 @@ def fit(
         return Fold(folder, pd.read_csv(history_file), pd.read_parquet(predictions_file))
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
+    require_start(config, start)
     _refuse_one_class(windows, split)
     learning = [windows.windows[index] for index in split.train]
     scale = scale_of(learning) if config.hr_by_dataset else None
@@ -110,6 +111,18 @@ def fit(
     return Fold(folder, pd.read_csv(history_file), predictions)
 
 
+def require_start(config: TrainConfig, start: CnnWeights | None) -> None:
+    """Refuse a start that does not go with the settings, before anything is made.
+
+    Raises:
+        ValueError: a frozen CNN that was not given, or weights of another input or shape.
+    """
+    if start:
+        Crnn(config.model).start_cnn_from(start.tensors)
+    elif config.freeze_cnn:
+        raise ValueError("a frozen CNN needs weights to start from: give --cnn PATH")
+
+
 def _new_module(
     windows: Windows, split: Split, config: TrainConfig, start: CnnWeights | None
 ) -> TwoTasks:
@@ -117,8 +130,6 @@ def _new_module(
     module = TwoTasks(config)
     if start:
         module.model.start_cnn_from(start.tensors)
-    elif config.freeze_cnn:
-        raise ValueError("a frozen CNN needs weights to start from: give --cnn PATH")
     if config.model.heart_rate and config.hr_start == "train_mean":
         rates = np.array([windows.windows[index].hr_bpm for index in split.train])
         if np.isfinite(rates).any():
