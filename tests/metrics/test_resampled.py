@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from pulsefer.metrics import baselines, bootstrap, emotion, heart_rate
 
@@ -136,20 +137,72 @@ def test_within_persons_only_pairs_of_one_person_count(rows, draws):
     assert emotion.point(high, prob, person)["auroc_within"] == pytest.approx(np.mean(own))
 
 
-def test_points_are_those_of_the_libraries(rows):
-    person, high, prob, true, pred, _ = rows
-    said, known = prob >= 0.5, ~np.isnan(true)
-    got = {**emotion.point(high, prob), **heart_rate.point(true, pred, person)}
-    true, pred = true[known], pred[known]
-    assert got["accuracy"] == pytest.approx(np.mean(said == high))
-    recalls = metrics.recall_score(high, said, average=None)
-    assert got["balanced_accuracy"] == pytest.approx(recalls.mean())
-    assert got["brier"] == pytest.approx(np.mean((prob - high) ** 2))
-    ranks = stats.mannwhitneyu(prob[high], prob[~high]).statistic
-    assert got["auroc"] == pytest.approx(ranks / (high.sum() * (~high).sum()))
-    assert got["mcc"] == pytest.approx(np.corrcoef(high, said)[0, 1])
-    assert got["hr_rmse_bpm"] ** 2 == pytest.approx(got["hr_bias_bpm"] ** 2 + (pred - true).var())
-    assert got["hr_pearson"] == pytest.approx(np.corrcoef(true, pred)[0, 1])
+def ranked(high, prob):
+    """Share of pairs in the right order, from ranks."""
+    u = stats.mannwhitneyu(prob[high], prob[~high]).statistic
+    return u / (high.sum() * (~high).sum())
+
+
+def centred(values, person):
+    return values - np.array([values[person == p].mean() for p in person])
+
+
+def off_curve(high, prob):
+    share, said = calibration_curve(high, prob, n_bins=10, strategy="uniform")
+    n = np.bincount(np.searchsorted(np.linspace(0, 1, 11)[1:-1], prob))
+    return np.average(np.abs(share - said), weights=n[n > 0])
+
+
+OF_EMOTION = {
+    "accuracy": lambda high, prob, _: np.mean((prob >= 0.5) == high),
+    "balanced_accuracy": lambda high, prob, _: (
+        metrics.recall_score(high, prob >= 0.5, average=None).mean()
+    ),
+    "f1_macro": lambda high, prob, _: np.mean(
+        stats.hmean([
+            metrics.precision_score(high, prob >= 0.5, average=None),
+            metrics.recall_score(high, prob >= 0.5, average=None),
+        ])
+    ),
+    "mcc": lambda high, prob, _: np.corrcoef(high, prob >= 0.5)[0, 1],
+    "auroc": lambda high, prob, _: ranked(high, prob),
+    "auroc_within": lambda high, prob, who: np.mean(
+        [
+            ranked(high[who == p], prob[who == p])
+            for p in range(PERSONS)
+            if len(set(high[who == p])) == 2
+        ]
+    ),
+    "brier": lambda high, prob, _: metrics.mean_squared_error(high.astype(float), prob),
+    "ece": lambda high, prob, _: off_curve(high, prob),
+}  # fmt: skip
+OF_RATE = {
+    "hr_mae_bpm": lambda true, pred, _: np.abs(pred - true).mean(),
+    "hr_rmse_bpm": lambda true, pred, _: np.hypot((pred - true).mean(), (pred - true).std()),
+    "hr_bias_bpm": lambda true, pred, _: pred.mean() - true.mean(),
+    "hr_pearson": lambda true, pred, _: stats.linregress(true, pred).rvalue,
+    "hr_pearson_within": lambda true, pred, who: (
+        stats.linregress(centred(true, who), centred(pred, who)).rvalue
+    ),
+}
+"""The scores again, by another way than the one they are made by."""
+
+
+@pytest.mark.parametrize("name", emotion.NAMES)
+def test_a_score_of_the_emotion_is_that_of_the_libraries(rows, name):
+    person, high, prob, *_ = rows
+    expected = pytest.approx(OF_EMOTION[name](high, prob, person))
+    assert emotion.point(high, prob, person)[name] == expected
+    assert emotion.resampled(high, prob, person, np.ones((1, PERSONS)))[name][0] == expected
+
+
+@pytest.mark.parametrize("name", heart_rate.NAMES)
+def test_a_score_of_the_rate_is_that_of_the_libraries(rows, name):
+    person, _, _, true, pred, _ = rows
+    known = ~np.isnan(true)
+    expected = pytest.approx(OF_RATE[name](true[known], pred[known], person[known]))
+    assert heart_rate.point(true, pred, person)[name] == expected
+    assert heart_rate.resampled(true, pred, person, np.ones((1, PERSONS)))[name][0] == expected
 
 
 def test_a_resample_has_as_many_persons_as_there_are(draws):
@@ -175,13 +228,12 @@ def test_two_persons_have_all_that_was_drawn():
     assert bootstrap.interval(np.linspace(0, 1, 1001), 2) == pytest.approx((0, 1))
 
 
-def test_a_mirrored_interval_is_turned_round_at_the_score_and_ends_at_zero():
+def test_a_mirrored_interval_reaches_as_far_below_as_above_and_ends_at_zero():
     values = np.linspace(0.1, 0.3, 10_001)
-    low, high = bootstrap.interval(values, 100_000)
-    assert bootstrap.interval(values, 100_000, mirror=0.15) == (
-        pytest.approx((max(0.3 - high, 0), 0.3 - low))
-    )
-    assert bootstrap.interval(values, 100_000, mirror=0.05) == (0, 0.05)
+    _, high = bootstrap.interval(values, 20)
+    assert bootstrap.interval(values, 20, mirror=0.2) == pytest.approx((0.4 - high, high))
+    assert bootstrap.interval(values, 20, mirror=0.1) == pytest.approx((0, high))
+    assert bootstrap.interval(values, 20, mirror=0.4) == (0.4, 0.4)
 
 
 def test_resamples_without_a_value_are_left_out_until_they_are_most():

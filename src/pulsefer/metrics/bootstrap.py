@@ -64,10 +64,10 @@ def tail_share(n_persons: int) -> float:
 
         Phi(-sqrt(n / (n - 1)) * t_0.975)
 
-    0.9 % for 10 persons, 1.7 % for 22, 2.5 % for many. In a simulation of persons who differ, the
-    interval of the balanced accuracy held the truth in 91 % of experiments with 10 persons by plain
-    percentiles and in 95 % by these. An RMSE that a few persons dominate stays below: 84 % became
-    88 %.
+    0.9 % for 10 persons, 1.7 % for 22, 2.5 % for many. Simulated (tests/metrics/test_coverage.py,
+    2000 experiments), the truth lay in the interval of the balanced accuracy of 10 persons 90 times
+    in 100 by plain percentiles and 94 times by these, of 22 persons 94 and 95 times. An RMSE that a
+    few persons dominate stays below: 82 and 88 times with 10, 90 and 91 with 22.
 
     >>> round(tail_share(10), 4)
     0.0086
@@ -82,12 +82,14 @@ def interval(values: Floats, n_persons: int, *, mirror: float | None = None) -> 
     Resamples in which the score has no value (one class only) are left out; where more than half
     have none, or there is one person only, the interval is NaN: unknown, not zero.
 
+    Choice: where chance can only make a score larger, as a calibration error, the interval reaches
+    as far below the score as above it, down to 0. Resampling adds to it once more what sampling has
+    added already, and the middle of the resampled values lies above the truth.
+
     Args:
         values: (R,), NaN where a resample has no value.
         n_persons: P.
-        mirror: The score itself, for one that chance can only make larger: resampling adds to it
-            once more what sampling has added already. Its interval is turned round at the score,
-            and ends at 0.
+        mirror: The score itself, for one that chance can only make larger.
 
     Returns:
         Low and high end.
@@ -99,7 +101,8 @@ def interval(values: Floats, n_persons: int, *, mirror: float | None = None) -> 
     low, high = (float(end) for end in np.quantile(known, [tail, 1 - tail]))
     if mirror is None:
         return low, high
-    return min(max(2 * mirror - high, 0.0), mirror), max(2 * mirror - low, mirror)
+    reach = max(high - mirror, 0.0)
+    return max(mirror - reach, 0.0), mirror + reach
 
 
 def ratio(over: Floats, under: Floats) -> Floats:

@@ -40,7 +40,8 @@ def ece(high: NDArray[np.bool_], prob: Floats) -> float:
     answer given (Guo et al., ICML 2017) would put 0.3 and 0.7 together, and a network that says
     "high" too readily at both would look calibrated.
 
-    It is never negative, so chance adds to it: with few rows even true probabilities have some.
+    It is never negative, so chance adds to it: with few rows even true probabilities have some, and
+    an interval that begins just above 0 does not show that they are not true.
 
     Args:
         high: (n,) truth.
