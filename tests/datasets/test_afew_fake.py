@@ -188,19 +188,17 @@ def test_a_squeezed_face_is_the_square_one_again_once_its_pixels_are_widened(pal
             picture = still.load()
             assert picture.image.shape == (576, 720, 3)
             assert picture.pixel_aspect == pytest.approx(4 / 3)
-            square = snap(
-                face.person,
-                valence=face.valence,
-                arousal=face.arousal,
-                effects=pal.effects,
-                width_px=960,
-                height_px=576,
-                number=number + 1,
-                seed=0,
-            )
+            about = {
+                "valence": face.valence,
+                "arousal": face.arousal,
+                "effects": pal.effects,
+                "width_px": 960,
+                "height_px": 576,
+            }
+            square = snap(face.person, **about, number=number + 1, seed=0)
             wide = np.array(Image.fromarray(picture.image).resize((960, 576)))
             pose = crop_frame(picture.landmarks_px * [picture.pixel_aspect, 1])
-            true = crop_frame(five_of(face.landmarks_px * [4 / 3, 1]))
+            true = crop_frame(five_of(landmarks_px(face.person, **about)))
             assert pose.side_px == pytest.approx(true.side_px, rel=1e-3)
             assert pose.centre_x_px == pytest.approx(true.centre_x_px, abs=0.1)
             expected = crop(square, true).astype(float)
