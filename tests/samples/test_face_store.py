@@ -252,6 +252,21 @@ def test_a_damaged_part_is_made_anew(copy, prepared, stills):
     assert contents(copy) == contents(prepared.path)
 
 
+def test_a_part_that_is_cut_while_the_store_is_open_gives_no_half_faces(copy):
+    store = open_face_store(copy)
+    for part in (copy / "parts").iterdir():
+        os.truncate(part / "faces.u8", 1000)
+    with pytest.raises(BadInput, match="the end of the file"):
+        store.faces([0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files here")
+def test_parts_are_not_held_open(prepared):
+    before = len(os.listdir("/proc/self/fd"))
+    prepared.faces(range(N))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 # Pictures that cannot be used
 
 

@@ -1,4 +1,4 @@
-"""The store of single pictures: 64x64 faces with valence and arousal, memory-mapped.
+"""The store of single pictures: 64x64 faces with valence and arousal, read a row at a time.
 
     STORE/faces.json                how the faces were made; one way per store
     STORE/index.parquet             a row per face
@@ -7,7 +7,8 @@
                       part.json     how many faces, and which pictures were skipped and why
 
 The key is made from the pictures' bytes, their labels and the configuration: what is there need
-not be made again, and what was made differently has another name.
+not be made again, and what was made differently has another name. Parts are not mapped into
+memory: a large data set has more of them than a system lets a process hold open.
 """
 
 from __future__ import annotations
@@ -36,8 +37,6 @@ RECORDINGS_JSON = "store.json"
 DIMENSIONS = ("valence", "arousal")
 COLUMNS = ("dataset", "person", "clip", "name", *DIMENSIONS, "data_kind")
 """Columns of `faces.parquet`; `index.parquet` has `part` and `place` (row of the part) besides."""
-MAPS = 128
-"""Parts that are held open; a system may allow a process no more than 256 open files."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +80,21 @@ class FaceStore:
 
         Returns:
             (n, 64, 64, 3) uint8 RGB.
+
+        Raises:
+            BadInput: a part was cut after the store was opened.
         """
         chosen = np.asarray(indices, np.intp)
         part, place = self._places
         size = int(self.crop["size_px"])
         found = np.empty((len(chosen), size, size, 3), np.uint8)
         for number in np.unique(part[chosen]):
-            here = part[chosen] == number
-            found[here] = _mapped(self.path / "parts" / self._keys[number], size)[
-                place[chosen[here]]
-            ]
+            path = self.path / "parts" / str(self._keys[number]) / "faces.u8"
+            with path.open("rb", buffering=0) as file:
+                for row in np.flatnonzero(part[chosen] == number):
+                    file.seek(int(place[chosen[row]]) * found[row].nbytes)
+                    if file.readinto(found[row].data) != found[row].nbytes:
+                        raise BadInput(str(path), expected="a face", found="the end of the file")
         return found
 
     @functools.cached_property
@@ -251,9 +255,3 @@ def write_face_index(path: Path, table: pd.DataFrame) -> None:
     table = table[[*COLUMNS, "part", "place"]].sort_values(["dataset", "name"], ignore_index=True)
     with whole_file(path / "index.parquet") as part:
         table.to_parquet(part, index=False)
-
-
-@functools.lru_cache(maxsize=MAPS)
-def _mapped(folder: Path, size_px: int) -> NDArray[np.uint8]:
-    """(n, size_px, size_px, 3), read only. A folder's name is its content: it may be kept."""
-    return np.memmap(folder / "faces.u8", np.uint8, "r").reshape(-1, size_px, size_px, 3)
