@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from pulsefer.datasets.deap_fake import open_fake
 from pulsefer.reports.figures import ACCENT, QUIET
 from pulsefer.reports.row import read
+from pulsefer.samples.split import LEAKY
 from pulsefer.samples.store import open_store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +43,7 @@ def main(demo: Path) -> None:
     faces.set_title("synthetic faces, valence low, high", fontsize=9)
     faces.axis("off")
     for place, row in enumerate(reversed(rows)):
-        colour = ACCENT if row.protocol == "window" else QUIET
+        colour = ACCENT if row.protocol in LEAKY else QUIET
         gap.plot([100 * row.low, 100 * row.high], [place, place], color=colour, lw=5, alpha=0.35)
         gap.plot([100 * row.value], [place], "o", color=colour)
     gap.axvline(50, color="#999999", ls="--", lw=1)

@@ -34,9 +34,9 @@ def meaningless(tmp_path_factory):
 def test_labels_permuted_by_trial_are_learned_by_window_and_not_by_trial_or_subject(
     meaningless, tmp_path
 ):
-    leaky = headline(meaningless, "window", tmp_path / "window")
+    leaky = headline(meaningless, "window_pooled", tmp_path / "window")
     assert leaky.value > 0.8
-    for by in ("trial", "subject"):
+    for by in ("trial_pooled", "subject"):
         honest = headline(meaningless, by, tmp_path / by)
         assert honest.value == pytest.approx(0.5, abs=0.15)
         assert leaky.low > honest.value + 0.1

@@ -21,7 +21,7 @@ def small(tmp_path_factory):
 def test_the_demonstration_leaves_rows_for_both_systems_and_both_protocols(small):
     done, _said, out = small
     assert {(row.system, row.protocol) for row in done.headline if row.metric == "accuracy"} == {
-        (system, by) for system in ("STL", "MTL") for by in ("window", "subject")
+        (system, by) for system in ("STL", "MTL") for by in ("window_pooled", "subject")
     }
     assert {row.system for row in done.rows if row.metric == "leakage_gap"} == {"STL", "MTL"}
     assert all(row.data_kind == "synthetic" for row in done.rows)

@@ -135,7 +135,8 @@ def test_a_process_killed_at_any_moment_can_be_started_again(tmp_path):
         torch.set_num_threads(1)
         store = open_store(Path({str(tmp_path / "store")!r}))
         train(store, window(store, WindowConfig(step_s=4.0)),
-              Protocol(by="trial", folds=2, validation=0.0), TrainConfig(epochs=6, batch_size=4),
+              Protocol(by="trial_pooled", folds=2, validation=0.0),
+              TrainConfig(epochs=6, batch_size=4),
               folder=Path(__import__("sys").argv[1]), final=True)
         """
     )
@@ -195,7 +196,7 @@ def test_a_run_says_how_it_was_made_and_opens_again(run, cut):
     assert again.about == json.loads(json.dumps(run.about))
     for name in ("fingerprint", "manifest", "data_kind", "version", "protocol_name", "shared"):
         assert name in again.about
-    assert again.about["shared"]["shared_subjects"] == 0
+    assert again.about["shared"]["subjects"] == 0
     assert len(again.predictions) == len(cut.windows)
     assert epochs_of(cut, Protocol(folds=2), QUICK, final=True) == 9
 
@@ -212,7 +213,7 @@ def test_the_final_model_carries_settings_card_and_warning(run):
 
 def test_other_settings_do_not_overwrite_a_run(run, small_store, cut):
     with pytest.raises(BadInput, match="choose another --out"):
-        train(small_store, cut, Protocol(by="trial", folds=2), QUICK, folder=run.folder)
+        train(small_store, cut, Protocol(by="trial_pooled", folds=2), QUICK, folder=run.folder)
 
 
 def test_rows_of_a_run_carry_what_a_reader_needs(run):
@@ -245,11 +246,11 @@ def test_the_gap_of_a_run_with_itself_is_zero(run):
 def test_folds_within_each_person_are_one_run_with_every_window_tested_once(
     small_store, cut, tmp_path
 ):
-    protocol = Protocol(by="trial", within=True, folds=2, validation=0.0)
+    protocol = Protocol(by="trial_within", folds=2, validation=0.0)
     config = TrainConfig(epochs=1, batch_size=16)
     done = train(small_store, cut, protocol, config, folder=tmp_path, final=False)
     assert len(done.predictions) == len(cut.windows)
     assert len(list((tmp_path / "folds").iterdir())) == 2 * 4
     rows = gather(done, experiment="train", unit="window")
-    assert {row.protocol for row in rows} == {"trial within subject"}
-    assert done.about["shared"]["shared_trials"] == 0
+    assert {row.protocol for row in rows} == {"trial_within"}
+    assert done.about["shared"]["trials"] == 0

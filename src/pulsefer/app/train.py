@@ -15,10 +15,12 @@ from pulsefer.experiments.scoring import gather, gather_across
 from pulsefer.models.checkpoint import load_cnn
 from pulsefer.reports.row import append
 from pulsefer.reports.table import table
+from pulsefer.samples.split import PROTOCOLS
 from pulsefer.samples.store import Store, open_store, open_stores
 from pulsefer.samples.window import PRESETS, WindowConfig, Windows, window
 from pulsefer.training.across import predict_on, require_unseen, windows_of
 from pulsefer.training.config import Protocol, TrainConfig
+from pulsefer.training.fit import require_start
 from pulsefer.training.run import Run, epochs_of, open_run
 from pulsefer.training.run import train as train_run
 
@@ -50,7 +52,12 @@ def train(
 
     * Without the heart rate: `pulsefer train STORE --out runs/stl --model.no-heart-rate`
 
-    * What a split by window is worth: `pulsefer train STORE --out runs/leaky --by window`
+    * What shuffled windows are worth: `pulsefer train STORE --out runs/leaky --by window_pooled`
+
+    * As the network's ancestor: `--by window_within --folds 10`
+
+    * One person left out at a time: `--folds one_out`; no person and no clip on both sides: `--by
+      subject_x_stimulus`
 
     * Two data sets in one network: `pulsefer train DEAP MAHNOB --out runs/both --hr-by-dataset`
 
@@ -68,11 +75,13 @@ def train(
             of the folds comes from it.
     """
     start = load_cnn(cnn) if cnn else None
+    require_start(config, start)
     opened = open_stores([store, *more])
     cut = _windows(opened, windows)
     if protocol.leaky:
-        say("[yellow]by window[/yellow]: windows of one trial stand on both sides. Its figures "
-            "measure recognition of the trial, not emotion.")  # fmt: skip
+        say(f"[yellow]by {protocol.name}[/yellow]: what may cross to the tested side: "
+            f"{PROTOCOLS[protocol.by]}. Its figures measure recognition of the trial, not emotion."
+        )  # fmt: skip
     total = epochs_of(cut, protocol, config, final=final)
     with progress(f"train {config.system} (epochs)", total) as advance:
         run = train_run(

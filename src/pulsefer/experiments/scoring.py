@@ -120,7 +120,7 @@ def _rows(
 
 
 def leakage_gap(leaky: Run, honest: Run, *, experiment: str, selection: str = "last") -> Row:
-    """Balanced accuracy by window minus that by subject, of the same windows.
+    """Balanced accuracy of a leaky protocol minus that of an honest one, of the same windows.
 
     Choice: the interval draws persons once for both protocols, so that what is hard about a person
     cancels.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pulsefer.reports.row import Row
+from pulsefer.samples.split import LEAKY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ def intervals(rows: Sequence[Row], *, chance: float | None = None) -> Figure:
     """Values with their intervals, one line each: the leakage gap at a glance."""
     figure, (axis,) = _figure(1, 1, height_in=1.1 + 0.42 * len(rows))
     for place, row in enumerate(reversed(rows)):
-        colour = ACCENT if row.protocol == "window" else QUIET
+        colour = ACCENT if row.protocol in LEAKY else QUIET
         if not math.isnan(row.low):
             axis.plot(
                 [100 * row.low, 100 * row.high], [place, place], color=colour, lw=3, alpha=0.4

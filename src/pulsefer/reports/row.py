@@ -28,7 +28,7 @@ class Row:
         value: The figure.
         low: Lower end of the 95 % interval; NaN where none could be made.
         high: Upper end.
-        protocol: Unit of the split, for example "window" or "subject".
+        protocol: Name of the split, for example "window_pooled" or "subject".
         selection: Epoch rule: "last" or "validation".
         unit: What was counted: "window" or "trial".
         n: How many of them.

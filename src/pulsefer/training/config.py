@@ -7,7 +7,7 @@ from typing import Literal
 
 from pulsefer.models.crnn import CrnnConfig
 from pulsefer.objectives.weighted_sum import LossWeights
-from pulsefer.samples.split import LEAKY, UNITS, Unit
+from pulsefer.samples.split import LEAKY, PROTOCOLS, By, Folds
 
 Selection = Literal["last", "validation"]
 
@@ -65,28 +65,35 @@ class Protocol:
     """How the folds are made; its name stands beside every figure.
 
     Attributes:
-        by: Unit that no fold cuts: "window" (leaky), "trial" or "subject".
-        within: Folds inside each person, one model each, instead of over all persons.
-        folds: How many.
+        by: What is kept apart, and so what may cross from the training side to the tested one.
+            The network's ancestor has window_within, in 10 folds.
+            window_within: the tested trials, by their other windows (one model per person);
+            window_pooled: the tested trials, by their other windows, and the tested persons;
+            block_within_trial: the tested trials, by their other seconds, and the tested persons;
+            trial_within: the tested persons, by other trials (one model per person);
+            trial_pooled: the tested persons, by other trials, and the clips, watched by others;
+            subject: the clips, watched by other persons;
+            stimulus: the tested persons, watching other clips;
+            subject_x_stimulus: nothing, neither the tested persons nor the tested clips.
+        folds: How many, or one_out: a fold for every person, trial or clip.
         validation: Share of the training side that is held out to choose an epoch and to draw
             the curves; 0 for none.
         split_seed: Seed of the shuffle.
     """
 
-    by: Unit = "subject"
-    within: bool = False
-    folds: int = 5
+    by: By = "subject"
+    folds: Folds = 5
     validation: float = 0.2
     split_seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.by not in UNITS:
-            raise ValueError(f"by is one of {', '.join(UNITS)}; found {self.by!r}")
+        if self.by not in PROTOCOLS:
+            raise ValueError(f"by is one of {', '.join(PROTOCOLS)}; found {self.by!r}")
 
     @property
     def name(self) -> str:
-        """For example "subject" or "window within subject"."""
-        return f"{self.by} within subject" if self.within else self.by
+        """For example "subject" or "window_within"."""
+        return self.by
 
     @property
     def leaky(self) -> bool:

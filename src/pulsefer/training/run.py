@@ -1,6 +1,7 @@
 """A run: every fold of a protocol, then one model fitted to everything, in one folder.
 
 RUN/run.json               configuration, protocol, data, fingerprint; written first
+RUN/splits.csv             who learns, who chooses, who is tested, in every fold
 RUN/folds/...              what `fit` leaves, a folder per fold
 RUN/predictions.parquet    the test windows of all folds
 RUN/history.csv            the epochs of all folds
@@ -27,13 +28,14 @@ from pulsefer.core.types import DataKind
 from pulsefer.core.version import __version__
 from pulsefer.models import checkpoint
 from pulsefer.models.crnn import Crnn
-from pulsefer.samples.audit import Audit, audit
+from pulsefer.samples.audit import Audit, audits
 from pulsefer.samples.split import Split, split
+from pulsefer.samples.split_file import write_split
 from pulsefer.samples.store import Store
 from pulsefer.samples.window import Windows
 from pulsefer.training.card import card
 from pulsefer.training.config import Protocol, TrainConfig
-from pulsefer.training.fit import Advance, Fold, fit, load_weights
+from pulsefer.training.fit import Advance, Fold, fit, load_weights, require_start
 from pulsefer.training.hr_scale import scale_of
 
 if TYPE_CHECKING:
@@ -109,10 +111,12 @@ def train(
         BadInput: the folder holds another run, or a fold cannot be trained.
     """
     folder = Path(folder)
+    require_start(config, start)
     folds = _folds(windows, protocol)
-    audits = [audit(windows.windows, fold) for fold in folds]
-    about = _about(store, windows, protocol, config, folds, audits, start)
+    counted = list(audits(windows.windows, folds))
+    about = _about(store, windows, protocol, config, folds, counted, start)
     _claim(folder, about)
+    write_split(folder / "splits.csv", windows.windows, folds)
     done: list[Fold] = [
         fit(
             store,
@@ -133,8 +137,7 @@ def train(
 
 def epochs_of(windows: Windows, protocol: Protocol, config: TrainConfig, *, final: bool) -> int:
     """Epochs that `train` will count, for a progress bar."""
-    people = len({window.person for window in windows.windows}) if protocol.within else 1
-    return config.epochs * (protocol.folds * people + final)
+    return config.epochs * (len(_folds(windows, protocol)) + final)
 
 
 def epochs_done(folders: Iterable[Path]) -> int:
@@ -179,7 +182,6 @@ def _folds(windows: Windows, protocol: Protocol) -> list[Split]:
             split(
                 windows.windows,
                 by=protocol.by,
-                within=protocol.within,
                 folds=protocol.folds,
                 validation=protocol.validation,
                 seed=protocol.split_seed,
@@ -197,7 +199,7 @@ def _about(
     protocol: Protocol,
     config: TrainConfig,
     folds: list[Split],
-    audits: list[Audit],
+    counted: list[Audit],
     start: CnnWeights | None,
 ) -> dict[str, Any]:
     what = {
@@ -232,8 +234,8 @@ def _about(
         "hr_scale": json.loads(canonical_json(scale)) if scale else None,
         "hr_mean_bpm": sum(rates) / len(rates) if rates else None,
         "shared": {
-            name: max(getattr(one, name) for one in audits)
-            for name in ("overlap_s", "shared_trials", "shared_subjects", "shared_stimuli")
+            name: max(getattr(one.test, name) for one in counted)
+            for name in ("windows", "seconds", "trials", "subjects", "stimuli")
         },
     }
 
