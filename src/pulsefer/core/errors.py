@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -35,6 +36,13 @@ class Problem:
 
 
 OnProblem = Callable[[Problem], None]
+
+_LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.INFO}
+
+
+def log_problem(problem: Problem) -> None:
+    """What a reader does with a problem if nobody wants to be told: the log has it."""
+    logging.getLogger("pulsefer").log(_LEVELS[problem.severity], "%s", problem)
 
 
 class PulseferError(Exception):

@@ -7,12 +7,11 @@ are here. `write_fake` writes the same files with a planted answer.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from pulsefer.core.errors import BadInput, OnProblem, Problem
+from pulsefer.core.errors import BadInput, OnProblem, log_problem
 from pulsefer.core.types import Recording, Signal
 from pulsefer.datasets.deap_fake import write_fake
 from pulsefer.datasets.deap_ratings import Rated, read_ratings, row_of, rows_of
@@ -35,8 +34,6 @@ from pulsefer.datasets.deap_tree import (
 from pulsefer.datasets.deap_video import check_video
 
 __all__ = ["DEAP_LAYOUT", "Layout", "read", "write_fake"]
-
-_LOG = logging.getLogger(__name__)
 
 
 def read(
@@ -61,7 +58,7 @@ def read(
     Raises:
         BadInput: no folder, no face videos, or no usable table of ratings.
     """
-    tell = on_problem or _log
+    tell = on_problem or log_problem
     tree = find(root, on_problem=tell, expect=expect)
     if not tree.videos:
         raise BadInput(
@@ -131,8 +128,3 @@ def _source_of_pulse(
         found="neither",
         remedy="without the pulse there is no heart rate; its videos are left out",
     )
-
-
-def _log(problem: Problem) -> None:
-    level = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.INFO}
-    _LOG.log(level[problem.severity], "%s", problem)

@@ -8,12 +8,11 @@ none of them are here. `write_fake` writes the same files with a planted answer.
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from pulsefer.core.errors import BadInput, OnProblem, Problem, Severity
+from pulsefer.core.errors import BadInput, OnProblem, Severity, log_problem
 from pulsefer.core.types import DataKind, Recording
 from pulsefer.datasets.mahnob_clock import Clock
 from pulsefer.datasets.mahnob_fake import write_fake
@@ -23,8 +22,6 @@ from pulsefer.datasets.mahnob_tree import DATASET, MAHNOB_LAYOUT, Layout, Tree, 
 from pulsefer.datasets.mahnob_trial import Trial, open_trial
 
 __all__ = ["MAHNOB_LAYOUT", "Clock", "Layout", "read", "write_fake"]
-
-_LOG = logging.getLogger(__name__)
 
 
 def read(
@@ -49,7 +46,7 @@ def read(
     Raises:
         BadInput: no folder, or no session in it.
     """
-    tell = on_problem or _log
+    tell = on_problem or log_problem
     return _recordings(find(root, on_problem=tell), neutral, tell)
 
 
@@ -90,8 +87,3 @@ def _recording(trial: Trial, data_kind: DataKind) -> Recording:
         begin_s=trial.begin_s,
         load_other={kind: partial(load_other, path, start_s, kind) for kind in OTHER_LABELS},
     )
-
-
-def _log(problem: Problem) -> None:
-    level = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.INFO}
-    _LOG.log(level[problem.severity], "%s", problem)

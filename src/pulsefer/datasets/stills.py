@@ -8,13 +8,12 @@ pictures of one face on one side.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pulsefer.core.errors import BadInput, OnProblem, Problem
+from pulsefer.core.errors import BadInput, OnProblem, Problem, log_problem
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.core.types import DataKind, Picture, Still
 from pulsefer.datasets.circumplex import circumplex as russell
@@ -27,8 +26,6 @@ from pulsefer.datasets.stills_rows import Row, Rows, affects, usable_rows
 from pulsefer.media.image import decode_image
 
 __all__ = ["read", "write_fake"]
-
-_LOG = logging.getLogger(__name__)
 
 
 def read(
@@ -62,7 +59,7 @@ def read(
             is at two places, or no row that can be used.
         ValueError: a scale that is not positive.
     """
-    tell = on_problem or _log
+    tell = on_problem or log_problem
     copy = open_copy(Path(root), tell, table=table, circumplex=circumplex, scale=scale)
     return iter([_still(row, copy) for row in copy.rows.usable if row.name in copy.pictures])
 
@@ -137,8 +134,3 @@ def _load(picture: Member) -> Picture:
 
 def _content(picture: Member) -> str:
     return fingerprint({"sha256": hashlib.sha256(read_member(picture)).hexdigest()})
-
-
-def _log(problem: Problem) -> None:
-    level = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.INFO}
-    _LOG.log(level[problem.severity], "%s", problem)
