@@ -53,6 +53,16 @@ def test_values_lie_in_their_intervals_and_all_names_are_there():
         assert values[name].low <= values[name].value <= values[name].high, name
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_values_of_what_can_lose_lie_in_their_intervals(seed):
+    predictions = table(seed=seed)
+    colour = predictions["hr_bpm"] + np.random.default_rng(seed).normal(0, 15, len(predictions))
+    predictions = with_training(predictions, hr_pos_bpm=colour, hr_chrom_bpm=colour - 3)
+    values = score(predictions, n_bootstrap=400).values
+    for name in (*baselines.FROM_TRAINING, *baselines.FROM_COLOUR):
+        assert values[name].low < values[name].value < values[name].high, name
+
+
 def test_everything_is_counted():
     scores = score(table(subjects=3, trials=4, windows=5), n_bootstrap=10)
     assert (scores.n_windows, scores.n_trials, scores.n_subjects) == (60, 12, 3)

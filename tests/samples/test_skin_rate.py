@@ -7,6 +7,7 @@ import pytest
 
 from made_store import make_store
 from pulsefer.core.errors import BadInput
+from pulsefer.samples.prepare import TRACK
 from pulsefer.samples.skin_rate import SKIN, skin_rates
 from pulsefer.samples.store import open_store
 from pulsefer.samples.window import PRESETS, WindowConfig, Windows, rate_span, window
@@ -131,6 +132,10 @@ def test_a_store_without_colours_has_no_rate_and_says_so(small_store):
     rates = skin_rates(small_store, window(small_store), ("pos",), on_problem=problems.append)
     assert np.isnan(rates["pos"]).all()
     assert "no skin colour" in problems[0].found
+
+
+def test_the_colours_are_columns_that_prepare_writes():
+    assert set(SKIN) <= set(TRACK)
 
 
 def test_windows_of_another_store_are_refused(store, small_store):

@@ -25,6 +25,8 @@ ORACLES = (
     "hr_rmse_constant_bpm",
     "hr_rmse_subject_constant_bpm",
 )
+"""In a resample the larger class is larger still: the intervals of `majority` and
+`majority_by_stimulus` lie high, and may begin above the value."""
 FROM_TRAINING = ("prior", "brier_prior", "hr_rmse_train_mean_bpm", "hr_skill")
 COLOUR_METHODS = ("pos", "chrom")
 """Keys of `signals.colour.METHODS`."""

@@ -284,7 +284,7 @@ def nadeau_bengio(differences: Floats, n_train: int, n_test: int) -> CorrectedT:
     """Corrected resampled t-test (Nadeau & Bengio, Machine Learning 2003).
 
     Folds of a repeated cross-validation share training data, so their differences vary less than
-    they would over new data. With J differences d, their mean m and their variance s^2 (J - 1):
+    they would over new data. Of J differences, with mean m and variance s^2 (divisor J - 1):
 
         t = m / sqrt((1 / J + n_test / n_train) * s^2), J - 1 degrees of freedom
 

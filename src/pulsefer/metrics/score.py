@@ -38,6 +38,9 @@ OPTIONAL_COLUMNS = ("high_train_share", "hr_train_mean_bpm", "hr_pos_bpm", "hr_c
 the row's fold, and the rates that the skin's colour gives for the window. NaN where not known; a
 column that is not there has no scores."""
 
+RATES = ("hr_bpm", "hr_pred_bpm", *OPTIONAL_COLUMNS[1:])
+"""Columns in bpm."""
+
 MIRRORED = frozenset({"ece"})
 """Scores that chance can only make larger; see `bootstrap.interval`."""
 
@@ -184,7 +187,7 @@ def rows_of(predictions: pd.DataFrame, unit: Unit) -> pd.DataFrame:
         return predictions
     # A rate counts where there is a true one to compare it with.
     has_rate = predictions["hr_bpm"].notna()
-    rates = [name for name in predictions.columns if name in _RATES]
+    rates = [name for name in predictions.columns if name in RATES]
     table = predictions.assign(**{name: predictions[name].where(has_rate) for name in rates})
     shares = [name for name in ("emotion_prob", "high_train_share") if name in table.columns]
     first = {"stimulus": "first", "emotion": "first"}
@@ -214,9 +217,6 @@ def columns_of(rows: pd.DataFrame) -> Columns:
         mean_bpm=numbers("hr_train_mean_bpm"),
         colour_bpm={name: numbers(f"hr_{name}_bpm") for name in baselines.COLOUR_METHODS},
     )
-
-
-_RATES = ("hr_bpm", "hr_pred_bpm", "hr_train_mean_bpm", "hr_pos_bpm", "hr_chrom_bpm")
 
 
 def _baselines(c: Columns, draws: Floats) -> dict[str, Floats]:
