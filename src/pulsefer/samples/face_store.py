@@ -123,14 +123,14 @@ def open_face_store(path: Path) -> FaceStore:
             expected="a store of single pictures",
             found="a store of recordings",
             remedy="train on it with `pulsefer train STORE`; pre-training takes what "
-            "`pulsefer data prepare afew-va ROOT --store DIR` makes",
+            "`pulsefer data prepare afew_va ROOT --store DIR` makes",
         )
     if not index.is_file():
         raise BadInput(
             str(path),
             expected=f"a store of single pictures with {STILLS_JSON} and index.parquet",
             found="none",
-            remedy="make one with `pulsefer data prepare afew-va ROOT --store DIR`",
+            remedy="make one with `pulsefer data prepare afew_va ROOT --store DIR`",
         )
     config = read_faces_json(path)
     try:
