@@ -278,6 +278,18 @@ def test_seeds_are_averaged_inside_a_person():
     assert got.test.mean == pytest.approx(d.mean() / 3)
 
 
+def test_a_window_of_several_folds_is_compared_with_that_of_the_same_fold():
+    one, other = (
+        pd.concat([predictions(seed=k), predictions(seed=k + 1).assign(fold=9)]) for k in (1, 5)
+    )
+    other = other.sample(frac=1, random_state=0)
+    other.loc[other["fold"] == 9, "hr_pred_bpm"] = math.nan
+    got = compare([one], [other], "hr_mae_bpm", unit="window")
+    first, second = (t[t["fold"] != 9] for t in (one, other))
+    alone = compare([first], [second], "hr_mae_bpm", unit="window")
+    assert got.test.mean == pytest.approx(alone.test.mean)
+
+
 def test_persons_without_a_value_are_left_out_and_counted():
     pair = [predictions(0.6, seed=1), predictions(0.3, seed=2)]
     for table in pair:
