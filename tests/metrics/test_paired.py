@@ -333,6 +333,11 @@ def test_rates_of_other_truth_are_refused():
     assert compare([predictions()], [other], "accuracy").test.mean == 0
 
 
+def test_a_table_without_its_columns_is_refused():
+    with pytest.raises(BadInput, match="no fold"):
+        compare([predictions().drop(columns="fold")], [predictions()], "accuracy")
+
+
 def test_a_system_without_its_other_is_refused():
     for pair in (([], []), ([predictions()], [])):
         with pytest.raises(BadInput, match="a table of each for every seed"):

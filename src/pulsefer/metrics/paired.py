@@ -337,10 +337,10 @@ def _same_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Both tables' rows in one order, with a predicted rate only where both have one."""
     folds = [*KEYS, "start_s", "fold"] if unit == "window" else [*KEYS, "fold"]
-    tested = [t[folds].drop_duplicates().sort_values(folds).to_numpy() for t in (first, second)]
     # With repeated folds a window is tested more than once; a trial is one row all the same.
     keys = folds if unit == "window" else KEYS
     one, other = (rows_of(t, unit).sort_values(keys, ignore_index=True) for t in (first, second))
+    tested = [t[folds].drop_duplicates().sort_values(folds).to_numpy() for t in (first, second)]
     truth = "hr_bpm" if rates else "emotion"
     for what, same in (
         ("rows in the same folds", np.array_equal(*tested)),
