@@ -24,7 +24,8 @@ LITTLE = [
     "--subjects", "2", "--trials", "4", "--seconds", "6", "--fps-hz", "12.5", "--width-px", "192",
     "--height-px", "160", "--workers", "1",
 ]  # fmt: skip
-QUICK = ["--epochs", "1", "--folds", "2", "--validation", "0", "--step-s", "2"]
+LIGHT = ["--epochs", "1", "--validation", "0", "--step-s", "2"]
+QUICK = [*LIGHT, "--folds", "2"]
 
 
 @pytest.fixture(autouse=True)
@@ -315,6 +316,19 @@ def test_the_whole_path_from_a_specimen_to_a_table(tree, tmp_path, capsys):
 
     assert run(["train", store, "--out", out, *QUICK, "--seed", "9"]) == 2
     assert "choose another --out, or delete this one" in said(capsys)[1]
+
+    ancestor = ["--by", "window_within", "--peek-at-test", "--no-final"]
+    assert run(["train", store, "--out", f"{out}-leaky", *QUICK, *ancestor]) == 0
+    said_out, said_err = said(capsys)
+    assert "by window_within: what may cross to the tested side: the tested trials" in said_err
+    assert "the epoch is chosen by its accuracy on the test side" in said_err
+    assert "by window_within (synthetic data)" in said_out
+    assert "best_on_test" in said_out
+    assert (Path(f"{out}-leaky") / "splits.csv").is_file()
+    assert run(["train", store, "--out", f"{out}-out", *LIGHT, "--folds", "one_out"]) == 0
+    assert run(["train", store, "--out", f"{out}-no", *QUICK, "--by", "window"]) == 2
+    assert run(["train", store, "--out", f"{out}-no", *LIGHT, "--folds", "9"]) == 2
+    assert "9 folds need at least 9 subjects, found 2" in said(capsys)[1]
 
     for unit in ("trial", "window"):
         assert run(["evaluate", out, "--unit", unit]) == 0

@@ -76,6 +76,18 @@ def test_what_all_rows_share_is_said_once_and_synthetic_is_always_said():
     assert "data" in [str(column.header) for column in mixed.columns]
 
 
+def test_a_figure_whose_epoch_the_test_side_chose_says_so_wherever_it_stands(tmp_path):
+    rows = [ROW, dataclasses.replace(ROW, selection="best_on_test")]
+    epochs = next(c for c in table(rows, title="t").columns if c.header == "epoch")
+    assert list(epochs.cells) == ["last", "[yellow]best_on_test[/yellow]"]
+    alone = table([rows[1], rows[1]], title="t")
+    assert "epoch: best_on_test" in str(alone.caption)
+    labels = [text.get_text() for text in intervals(rows).axes[0].get_yticklabels()]
+    assert labels == ["MTL, by subject, best_on_test", "MTL, by subject"]
+    write_page(Page(title="t", found=[], rows=rows, pictures=[], how={}), tmp_path / "r.html")
+    assert '<td class="marked">best_on_test</td>' in (tmp_path / "r.html").read_text("utf-8")
+
+
 def test_the_page_is_one_file_that_fetches_nothing_and_escapes_text(tmp_path):
     history = pd.DataFrame({"epoch": [1, 2], "train_bce": [0.7, 0.6], "validation_bce": [0.7, 0.7]})
     readings = pd.DataFrame({"time_s": [5, 6.0], "hr_bpm": [70, 71.0], "hr_quality": [0.9, 0.8]})

@@ -13,16 +13,19 @@ import pytest
 
 from made_store import make_store
 from pulsefer.core.errors import BadInput
+from pulsefer.core.fingerprint import fingerprint
 from pulsefer.experiments.scoring import gather, leakage_gap
 from pulsefer.models import checkpoint
 from pulsefer.models.crnn import CrnnConfig
-from pulsefer.samples.split import split
+from pulsefer.samples.split import LEAKY, PROTOCOLS, split
+from pulsefer.samples.split_file import read_split
 from pulsefer.samples.window import WindowConfig, window
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.fit import fit
 from pulsefer.training.run import epochs_of, open_run, train
 
 QUICK = TrainConfig(epochs=3, batch_size=16)
+PEEKING = dataclasses.replace(QUICK, peek_at_test=True)
 COARSE = WindowConfig(step_s=4.0)
 
 
@@ -73,6 +76,7 @@ def test_both_selection_rules_are_kept_and_the_test_part_chooses_nothing(
     assert set(done.predictions["selection"]) == {"last", "validation"}
     assert list(done.history["epoch"]) == [1, 2, 3]
     assert not [column for column in done.history if "test" in column]
+    assert not list(tmp_path.glob("*test*"))
     best = done.history["validation_bce"].idxmin()
     last = done.predictions.query("selection == 'last'")["emotion_prob"].to_numpy()
     chosen = done.predictions.query("selection == 'validation'")["emotion_prob"].to_numpy()
@@ -86,14 +90,43 @@ def test_without_a_validation_part_only_the_last_epoch_is_reported(small_store, 
     assert done.history["validation_bce"].isna().all()
 
 
+def test_a_peek_adds_a_third_result_and_changes_nothing_else(small_store, cut, tmp_path):
+    fold = one_fold(cut)
+    honest = fit(small_store, cut, fold, QUICK, folder=tmp_path / "honest")
+    peeked = fit(small_store, cut, fold, PEEKING, folder=tmp_path / "peeked")
+    for rule in ("last", "validation"):
+        name = f"{rule}.safetensors"
+        assert (peeked.folder / name).read_bytes() == (honest.folder / name).read_bytes()
+    assert set(peeked.history) - set(honest.history) == {"test_bce", "test_accuracy"}
+    assert peeked.history[honest.history.columns].equals(honest.history)
+    third = peeked.predictions["selection"] == "best_on_test"
+    assert peeked.predictions[~third].equals(honest.predictions)
+    assert third.sum() == len(fold.test)
+
+
+def test_what_the_test_side_chose_is_its_first_best_epoch(small_store, cut, tmp_path):
+    config = dataclasses.replace(PEEKING, epochs=4, batch_size=4)
+    done = fit(small_store, cut, one_fold(cut), config, folder=tmp_path)
+    best = int(done.history["test_accuracy"].idxmax())
+    third = done.predictions.query("selection == 'best_on_test'")
+    right = (third["emotion_prob"] > 0.5) == (third["emotion"] == 1)
+    assert right.mean() == done.history["test_accuracy"][best]
+    chosen = dataclasses.replace(QUICK, epochs=best + 1, batch_size=4)
+    again = fit(small_store, cut, one_fold(cut), chosen, folder=tmp_path / "again")
+    last = again.predictions.query("selection == 'last'")
+    assert third["emotion_prob"].tolist() == last["emotion_prob"].tolist()
+
+
 class Killed(Exception):
     """Stands for a kill at the end of an epoch."""
 
 
-@pytest.mark.parametrize("after", [1, 2])
-def test_a_resumed_fit_equals_an_uninterrupted_one_to_the_byte(small_store, cut, tmp_path, after):
+@pytest.mark.parametrize(("config", "after"), [(QUICK, 1), (QUICK, 2), (PEEKING, 1), (PEEKING, 2)])
+def test_a_resumed_fit_equals_an_uninterrupted_one_to_the_byte(
+    small_store, cut, tmp_path, config, after
+):
     fold = one_fold(cut)
-    fit(small_store, cut, fold, QUICK, folder=tmp_path / "whole")
+    fit(small_store, cut, fold, config, folder=tmp_path / "whole")
     seen = []
 
     def stop(_amount):
@@ -102,9 +135,9 @@ def test_a_resumed_fit_equals_an_uninterrupted_one_to_the_byte(small_store, cut,
             raise Killed
 
     with pytest.raises(Killed):
-        fit(small_store, cut, fold, QUICK, folder=tmp_path / "cut", advance=stop)
+        fit(small_store, cut, fold, config, folder=tmp_path / "cut", advance=stop)
     assert not (tmp_path / "cut" / "predictions.parquet").exists()
-    fit(small_store, cut, fold, QUICK, folder=tmp_path / "cut")
+    fit(small_store, cut, fold, config, folder=tmp_path / "cut")
     assert files(tmp_path / "cut") == files(tmp_path / "whole")
 
 
@@ -199,6 +232,29 @@ def test_a_run_says_how_it_was_made_and_opens_again(run, cut):
     assert again.about["shared"]["subjects"] == 0
     assert len(again.predictions) == len(cut.windows)
     assert epochs_of(cut, Protocol(folds=2), QUICK, final=True) == 9
+    assert epochs_of(cut, Protocol(folds="one_out"), QUICK, final=False) == 4 * 3
+    strictest = Protocol(by="subject_x_stimulus", folds=2, validation=0.0)
+    assert epochs_of(cut, strictest, QUICK, final=False) == 4 * 3
+
+
+def test_the_folds_of_a_run_are_a_file_that_gives_them_back(run, cut):
+    folds = read_split(run.folder / "splits.csv", cut.windows)
+    assert fingerprint([fold.manifest(cut.windows) for fold in folds]) == run.about["manifest"]
+
+
+@pytest.mark.parametrize("by", PROTOCOLS)
+def test_a_protocol_carries_its_name_and_the_help_says_what_may_cross(by):
+    assert Protocol(by=by).name == by
+    assert Protocol(by=by).leaky == (by in LEAKY)
+    assert f"{by}: {PROTOCOLS[by]}" in " ".join(Protocol.__doc__.split())
+
+
+def test_folds_that_the_data_do_not_allow_are_refused_before_anything_is_written(
+    small_store, cut, tmp_path
+):
+    with pytest.raises(BadInput, match=r"protocol subject: .* at least 9 subjects, found 4"):
+        train(small_store, cut, Protocol(folds=9), QUICK, folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_final_model_carries_settings_card_and_warning(run):
@@ -241,6 +297,20 @@ def test_the_gap_of_a_run_with_itself_is_zero(run):
     row = leakage_gap(run, run, experiment="x")
     assert (row.value, row.low, row.high) == (0.0, 0.0, 0.0)
     assert Path(run.folder).exists()
+
+
+def test_a_row_says_that_the_test_side_chose_its_epoch(small_store, cut, tmp_path):
+    config = TrainConfig(epochs=1, batch_size=16, peek_at_test=True)
+    protocol = Protocol(by="subject_x_stimulus", folds=2, validation=0.0)
+    done = train(small_store, cut, protocol, config, folder=tmp_path)
+    rows = gather(done, experiment="train", unit="window")
+    assert {(row.selection, row.protocol) for row in rows} == {
+        ("last", "subject_x_stimulus"),
+        ("best_on_test", "subject_x_stimulus"),
+    }
+    assert done.about["train"]["peek_at_test"]
+    assert set(done.about["shared"].values()) == {0}
+    assert not list((tmp_path / "final").glob("*test*"))
 
 
 def test_folds_within_each_person_are_one_run_with_every_window_tested_once(

@@ -56,6 +56,8 @@ def train(
 
     * As the network's ancestor: `--by window_within --folds 10`
 
+    * What choosing the epoch on the test side buys: `--peek-at-test`
+
     * One person left out at a time: `--folds one_out`; no person and no clip on both sides: `--by
       subject_x_stimulus`
 
@@ -82,6 +84,9 @@ def train(
         say(f"[yellow]by {protocol.name}[/yellow]: what may cross to the tested side: "
             f"{PROTOCOLS[protocol.by]}. Its figures measure recognition of the trial, not emotion."
         )  # fmt: skip
+    if config.peek_at_test:
+        say("[yellow]best_on_test[/yellow]: the epoch is chosen by its accuracy on the test side. "
+            "Its figures show what that buys, and are not results.")  # fmt: skip
     total = epochs_of(cut, protocol, config, final=final)
     with progress(f"train {config.system} (epochs)", total) as advance:
         run = train_run(

@@ -58,7 +58,12 @@ def intervals(rows: Sequence[Row], *, chance: float | None = None) -> Figure:
         axis.axvline(100 * chance, color="#999999", ls="--", lw=1)
         axis.text(100 * chance, len(rows) - 0.4, " chance", color="#777777", fontsize=8)
     axis.set_yticks(
-        range(len(rows)), [f"{row.system}, by {row.protocol}" for row in reversed(rows)]
+        range(len(rows)),
+        [
+            f"{row.system}, by {row.protocol}"
+            + (", best_on_test" if row.selection == "best_on_test" else "")
+            for row in reversed(rows)
+        ],
     )
     kinds = {row.data_kind for row in rows}
     suffix = " (synthetic)" if "synthetic" in kinds else ""

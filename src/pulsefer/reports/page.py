@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pulsefer.core.files import whole_file
 from pulsefer.reports.row import Row
-from pulsefer.reports.table import COLUMNS, cells
+from pulsefer.reports.table import COLUMNS, MARKED, cells
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,6 +56,7 @@ def write_page(page: Page, path: Path) -> Path:
     html = template.render(
         page=page,
         columns=COLUMNS,
+        marked=MARKED,
         lines=[cells(row) for row in page.rows],
         synthetic=any(row.data_kind == "synthetic" for row in page.rows),
         pictures=[(_png(picture.figure), picture.caption) for picture in page.pictures],

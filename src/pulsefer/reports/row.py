@@ -29,7 +29,7 @@ class Row:
         low: Lower end of the 95 % interval; NaN where none could be made.
         high: Upper end.
         protocol: Name of the split, for example "window_pooled" or "subject".
-        selection: Epoch rule: "last" or "validation".
+        selection: Epoch rule: "last", "validation", or "best_on_test", which the test side chose.
         unit: What was counted: "window" or "trial".
         n: How many of them.
         n_subjects: How many persons.

@@ -16,6 +16,9 @@ COLUMNS = (
     "data",
 )  # fmt: skip
 
+MARKED = frozenset({"synthetic", "best_on_test"})
+"""Cells that change what a figure is worth: they are coloured wherever they stand."""
+
 HOISTED = frozenset({"system", "protocol", "epoch", "n", "subjects", "data"})
 """Columns that stand under a table once when all rows agree."""
 
@@ -111,7 +114,7 @@ def table(rows: Sequence[Row], *, title: str) -> Table:
             )
     for line in lines:
         shown = [
-            f"[yellow]{cell}[/yellow]" if cell == "synthetic" else cell
+            f"[yellow]{cell}[/yellow]" if cell in MARKED else cell
             for column, cell in zip(COLUMNS, line, strict=True)
             if column not in same
         ]

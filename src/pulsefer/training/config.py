@@ -9,7 +9,7 @@ from pulsefer.models.crnn import CrnnConfig
 from pulsefer.objectives.weighted_sum import LossWeights
 from pulsefer.samples.split import LEAKY, PROTOCOLS, By, Folds
 
-Selection = Literal["last", "validation"]
+Selection = Literal["last", "validation", "best_on_test"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,9 @@ class TrainConfig:
             as the paper says nothing.
         hr_by_dataset: Learn heart rates relative to the mean and the spread of their own data set,
             where there are several; predictions are given back in bpm. See `hr_scale`.
+        peek_at_test: Look at the test side after every epoch, and also report the epoch that does
+            best there, under the name best_on_test: to show what such a choice buys, as the
+            network's ancestor makes it. Choice: off; nothing of the test side is looked at then.
         freeze_cnn: Keep the weights that the CNN was given. Choice: off; the paper says that it
             is pre-trained, not that it rests.
         precision: "32-true", or "bf16-mixed" for autocast.
@@ -42,6 +45,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     hr_start: Literal["default", "train_mean"] = "default"
     hr_by_dataset: bool = False
+    peek_at_test: bool = False
     freeze_cnn: bool = False
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     seed: int = 0

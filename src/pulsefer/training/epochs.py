@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,9 @@ from pulsefer.core.seeding import derive_seed
 from pulsefer.training.config import Selection
 
 Advance = Callable[[float], None]
+Peek = Callable[[], Mapping[str, float]]
 RULES: tuple[Selection, ...] = ("last", "validation")
+"""Rules that never look at the test side."""
 
 
 class Sums(Protocol):
@@ -57,6 +59,7 @@ def run_epochs(
     chosen_by: str,
     seed: int,
     advance: Advance | None = None,
+    peek: Peek | None = None,
 ) -> None:
     """Train, or go on where a killed process stopped; leave weights, history and curves.
 
@@ -73,6 +76,8 @@ def run_epochs(
         chosen_by: Name of the figure whose lowest value chooses the epoch; NaN chooses none.
         seed: Of dropout.
         advance: Called with 1 after every epoch.
+        peek: Gives figures of the test side after every epoch, `test_accuracy` among them: the
+            first epoch where that is highest is kept as best_on_test. None looks at nothing.
     """
     with _quiet(), _interruptible():
         trainer = Trainer(
@@ -83,7 +88,7 @@ def run_epochs(
             # "warn", for a GPU may have no deterministic kernel of the pooling's gradient.
             deterministic="warn",
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
-            callbacks=[_Epochs(folder, sums, chosen_by, seed, advance)],
+            callbacks=[_Epochs(folder, sums, chosen_by, seed, advance, peek)],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -97,7 +102,7 @@ def run_epochs(
             ckpt_path=folder / "last.pt" if (folder / "last.pt").is_file() else None,
             weights_only=True,
         )
-    for name in RULES:
+    for name in get_args(Selection):
         if (checkpoint := folder / f"{name}.pt").is_file():
             _to_safetensors(checkpoint, folder / f"{name}.safetensors")
 
@@ -111,7 +116,7 @@ def load_weights(model: nn.Module, folder: Path, selection: Selection) -> None:
 
 def drop_checkpoints(folder: Path) -> None:
     """A finished fit goes on no more: three times the weights' size is freed."""
-    for name in RULES:
+    for name in get_args(Selection):
         (folder / f"{name}.pt").unlink(missing_ok=True)
 
 
@@ -133,9 +138,10 @@ class _Epochs(Callback):
         chosen_by: str,
         seed: int,
         advance: Advance | None,
+        peek: Peek | None,
     ) -> None:
         self.folder, self.sums, self.chosen_by = folder, sums, chosen_by
-        self.seed, self.advance = seed, advance
+        self.seed, self.advance, self.peek = seed, advance, peek
         self.history: list[dict[str, float]] = []
 
     def on_train_start(self, _trainer: Trainer, _module: LightningModule) -> None:
@@ -158,20 +164,31 @@ class _Epochs(Callback):
             for side, sums in self.sums.items()
             for name, value in sums.figures(side).items()
         }
+        if self.peek:
+            figures.update(self.peek())
         self.history.append({"epoch": float(trainer.current_epoch + 1), **figures})
         for logger in trainer.loggers:
             logger.log_metrics(figures, trainer.current_epoch + 1)
-        losses = [row[self.chosen_by] for row in self.history]
         with whole_file(self.folder / "last.pt") as part:
             trainer.save_checkpoint(part)
             # The chosen epoch first: a kill between the two repeats the epoch and writes it again.
-            if losses[-1] <= np.nanmin([np.inf, *losses]):
-                with whole_file(self.folder / "validation.pt") as chosen:
+            for rule in self._chosen():
+                with whole_file(self.folder / f"{rule}.pt") as chosen:
                     shutil.copyfile(part, chosen)
         with whole_file(self.folder / "history.csv") as part:
             pd.DataFrame(self.history).to_csv(part, index=False)
         if self.advance:
             self.advance(1)
+
+    def _chosen(self) -> Iterator[Selection]:
+        """Rules that prefer the epoch that has just ended to all before it."""
+        losses = [row[self.chosen_by] for row in self.history]
+        if losses[-1] <= np.nanmin([np.inf, *losses]):
+            yield "validation"
+        if self.peek:
+            *before, now = (row["test_accuracy"] for row in self.history)
+            if now > max(before, default=-np.inf):
+                yield "best_on_test"
 
     def state_dict(self) -> dict[str, Any]:
         return {"history": self.history}

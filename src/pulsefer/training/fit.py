@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from pulsefer.samples.loader import loader
 from pulsefer.samples.split import Split
 from pulsefer.samples.store import Store
 from pulsefer.samples.window import Windows
-from pulsefer.training.config import TrainConfig
+from pulsefer.training.config import Selection, TrainConfig
 from pulsefer.training.epochs import RULES, Advance, drop_checkpoints, load_weights, run_epochs
 from pulsefer.training.hr_scale import HeartRateScale, scale_of
 from pulsefer.training.module import TwoTasks, predict, prediction_table
@@ -35,8 +36,10 @@ class Fold:
 
     Attributes:
         folder: history.csv, predictions.parquet, last.safetensors, validation.safetensors (where
-            there is a validation part), tensorboard/.
-        history: A row per epoch: epoch, then bce, accuracy, hr_rmse_bpm of both sides.
+            there is a validation part), best_on_test.safetensors (where that was asked for),
+            tensorboard/.
+        history: A row per epoch: epoch, then bce, accuracy, hr_rmse_bpm of both sides; test_bce
+            and test_accuracy only where `peek_at_test` is on.
         predictions: The test windows, once per selection rule; see `metrics.score`.
     """
 
@@ -58,7 +61,8 @@ def fit(
     """Train on one side of a split, predict the other.
 
     Both results are kept: that of the last epoch, and that of the epoch with the lowest
-    cross-entropy on the validation part where there is one. The test part chooses nothing.
+    cross-entropy on the validation part where there is one. The test part chooses nothing, unless
+    `peek_at_test` asks for a third result, that of the epoch which does best on it.
 
     Args:
         store: Where the frames are.
@@ -88,6 +92,11 @@ def fit(
     scale = scale_of(learning) if config.hr_by_dataset else None
     learned = scale.windows(windows) if scale else windows
     module = _new_module(learned, split, config, start)
+    rules = _rules(split, config)
+    peek = None
+    if "best_on_test" in rules:
+        tested = loader(store, learned, split.test, batch_size=256)
+        peek = partial(module.peek, tested)
     run_epochs(
         module,
         {"train": module.train_sums, "validation": module.validation_sums},
@@ -103,8 +112,9 @@ def fit(
         chosen_by="validation_bce",
         seed=derive_seed(config.seed, "dropout", split.name, split.fold),
         advance=advance,
+        peek=peek,
     )  # fmt: skip
-    predictions = _predictions(store, windows, split, module.model, folder, scale)
+    predictions = _predictions(store, windows, split, rules, module.model, folder, scale)
     with whole_file(predictions_file) as part:
         predictions.to_parquet(part, index=False)
     drop_checkpoints(folder)
@@ -141,15 +151,13 @@ def _predictions(
     store: Store,
     windows: Windows,
     split: Split,
+    rules: tuple[Selection, ...],
     model: Crnn,
     folder: Path,
     scale: HeartRateScale | None,
 ) -> pd.DataFrame:
-    rules = RULES if split.validation else RULES[:1]
     parts = []
     for selection in rules:
-        if not split.test:
-            break
         load_weights(model, folder, selection)
         device = next(model.parameters()).device
         found = predict(model, loader(store, windows, split.test, batch_size=256), device)
@@ -157,6 +165,14 @@ def _predictions(
             prediction_table(windows, found, fold=split.fold, selection=selection, scale=scale)
         )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _rules(split: Split, config: TrainConfig) -> tuple[Selection, ...]:
+    """How epochs are chosen for prediction; without a test side nothing is predicted."""
+    if not split.test:
+        return ()
+    rules = RULES if split.validation else RULES[:1]
+    return (*rules, "best_on_test") if config.peek_at_test else rules
 
 
 def _refuse_one_class(windows: Windows, split: Split) -> None:
