@@ -17,7 +17,10 @@ from pulsefer.app.cli import run
 from pulsefer.media.video import encode
 
 COMMANDS = (
-    "demo", "data fake", "data check", "data prepare", "train", "evaluate", "analyze", "info",
+    "demo", "data fake", "data check", "data prepare", "pretrain", "train", "evaluate", "analyze",
+    "info",
+    *(f"data {does} {name}" for does in ("fake", "check", "prepare")
+      for name in ("deap", "mahnob_hci", "afew_va", "stills")),
 )  # fmt: skip
 SCRIPT = Path(sys.executable).with_name("pulsefer")
 LITTLE = [
@@ -190,7 +193,7 @@ def test_a_file_gives_defaults_and_flags_win(small_store, tmp_path, capsys):
     [
         ("train: [1, 2", "expected YAML"),
         ("train:\n\t- x", "expected YAML"),
-        ("a word", "expected defaults by command: demo, data, train"),
+        ("a word", "expected defaults by command: demo, data, pretrain, train"),
         ("trian: {epochs: 3}", "found trian"),
         ("info: {colour: red}", "colour"),
         ("info: 3", "must be a mapping"),

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from cyclopts import Parameter
+from numpy.typing import NDArray
 
 from pulsefer.app.console import OK, next_step, say, show
 from pulsefer.core.progress import progress
 from pulsefer.experiments.scoring import gather, gather_across
 from pulsefer.models.checkpoint import load_cnn
 from pulsefer.reports.row import append
-from pulsefer.reports.table import table
+from pulsefer.reports.table import shortlist, table
+from pulsefer.samples.skin_rate import skin_rates
 from pulsefer.samples.split import PROTOCOLS
 from pulsefer.samples.store import Store, open_store, open_stores
 from pulsefer.samples.window import PRESETS, WindowConfig, Windows, window
@@ -77,8 +80,8 @@ def train(
             of the folds comes from it.
     """
     start = load_cnn(cnn) if cnn else None
-    require_start(config, start)
     opened = open_stores([store, *more])
+    require_start(config, start, opened)
     cut = _windows(opened, windows)
     if protocol.leaky:
         say(f"[yellow]by {protocol.name}[/yellow]: what may cross to the tested side: "
@@ -87,10 +90,19 @@ def train(
     if config.peek_at_test:
         say("[yellow]best_on_test[/yellow]: the epoch is chosen by its accuracy on the test side. "
             "Its figures show what that buys, and are not results.")  # fmt: skip
+    colour = _colour(opened, cut) if config.model.heart_rate else {}
     total = epochs_of(cut, protocol, config, final=final)
     with progress(f"train {config.system} (epochs)", total) as advance:
         run = train_run(
-            opened, cut, protocol, config, folder=out, final=final, start=start, advance=advance
+            opened,
+            cut,
+            protocol,
+            config,
+            folder=out,
+            final=final,
+            start=start,
+            colour=colour,
+            advance=advance,
         )
     _show(run, "window")
     if final:
@@ -137,6 +149,12 @@ def _windows(store: Store, config: WindowConfig) -> Windows:
     return cut
 
 
+def _colour(store: Store, windows: Windows) -> Mapping[str, NDArray[np.float64]]:
+    """Heart rates by colour of the same windows: without them a network's error means nothing."""
+    with progress("heart rates by POS and CHROM (trials)", len(store)) as advance:
+        return skin_rates(store, windows, advance=advance)
+
+
 def _counts(by_reason: Mapping[str, int]) -> str:
     return ", ".join(f"{n} ({reason})" for reason, n in sorted(by_reason.items())) or "none"
 
@@ -148,17 +166,19 @@ def _show(run: Run, unit: Count) -> None:
     for dataset in dict.fromkeys(row.dataset for row in rows):
         some = [row for row in rows if row.dataset == dataset]
         title = f"{dataset}: {run.system}, {run.dimension}, by {some[0].protocol}"
-        show(table(some, title=f"{title} ({run.data_kind} data)"))
-    say(f"the same as rows: {run.folder / 'rows.jsonl'}")
+        show(table(shortlist(some), title=f"{title} ({run.data_kind} data)"))
+    say(f"all {len(rows)} figures, as rows: {run.folder / 'rows.jsonl'}")
 
 
 def _show_across(run: Run, store: Store, unit: Count) -> None:
     require_unseen(run, store)
-    tested = predict_on(run, store, _windows(store, windows_of(run)))
+    windows = _windows(store, windows_of(run))
+    with_rates = run.about["train"]["model"]["heart_rate"]
+    tested = predict_on(run, store, windows, colour=_colour(store, windows) if with_rates else None)
     rows = gather_across(tested, experiment="evaluate", unit=unit)
     append(run.folder / "rows.jsonl", rows)
     for dataset in dict.fromkeys(row.dataset for row in rows):
         some = [row for row in rows if row.dataset == dataset]
         title = f"{dataset}: {run.system}, {run.dimension}, {some[0].protocol}"
-        show(table(some, title=f"{title} ({tested.data_kind} data)"))
-    say(f"the same as rows: {run.folder / 'rows.jsonl'}")
+        show(table(shortlist(some), title=f"{title} ({tested.data_kind} data)"))
+    say(f"all {len(rows)} figures, as rows: {run.folder / 'rows.jsonl'}")

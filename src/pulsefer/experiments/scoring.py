@@ -84,7 +84,6 @@ def _rows(
     data_kind: DataKind | None = None,
 ) -> list[Row]:
     scores = score(predictions, unit=unit, seed=0, n_bootstrap=N_RESAMPLES)
-    n = scores.n_windows if unit == "window" else scores.n_trials
     rows = []
     for metric, value in scores.values.items():
         if np.isnan(value.value):
@@ -106,7 +105,7 @@ def _rows(
                 protocol=protocol,
                 selection=selection,
                 unit=unit,
-                n=scores.n_hr if heart_rate else n,
+                n=scores.n_rows[metric],
                 n_subjects=scores.n_subjects,
                 seed=run.about["train"]["seed"],
                 config=config,

@@ -27,7 +27,15 @@ NAMES = {
     "f1_macro": "macro F1",
     "mcc": "MCC",
     "auroc": "AUROC",
+    "auroc_within": "AUROC within persons",
     "brier": "Brier score",
+    "ece": "expected calibration error",
+    "ccc": "concordance (CCC)",
+    "pearson": "Pearson r",
+    "rmse": "RMSE",
+    "rmse_constant": "RMSE of one constant",
+    "prior": "accuracy of the training side's larger class",
+    "brier_prior": "Brier score of the training side's share",
     "majority": "accuracy of the larger class",
     "majority_by_subject": "accuracy of each person's larger class",
     "majority_by_stimulus": "accuracy of each clip's larger class",
@@ -36,6 +44,12 @@ NAMES = {
     "hr_bias_bpm": "bias",
     "hr_pearson": "Pearson r",
     "hr_pearson_within": "Pearson r within persons",
+    "hr_skill": "skill over the training side's mean",
+    "hr_rmse_train_mean_bpm": "RMSE of the training side's mean",
+    "hr_mae_pos_bpm": "mean absolute error of POS",
+    "hr_rmse_pos_bpm": "RMSE of POS",
+    "hr_mae_chrom_bpm": "mean absolute error of CHROM",
+    "hr_rmse_chrom_bpm": "RMSE of CHROM",
     "hr_rmse_constant_bpm": "RMSE of one constant",
     "hr_rmse_subject_constant_bpm": "RMSE of each person's mean",
     "leakage_gap": "leakage gap",
@@ -43,9 +57,34 @@ NAMES = {
 """Names for people; a metric that is not here keeps its own."""
 
 SHARES = frozenset(
-    {"accuracy", "balanced_accuracy", "f1_macro", "majority", "majority_by_subject",
+    {"accuracy", "balanced_accuracy", "f1_macro", "prior", "majority", "majority_by_subject",
      "majority_by_stimulus"}
 )  # fmt: skip
+
+
+SHORT = (
+    "balanced_accuracy", "accuracy", "prior", "majority", "majority_by_subject",
+    "majority_by_stimulus", "auroc", "ece",
+    "hr_rmse_bpm", "hr_rmse_train_mean_bpm", "hr_rmse_subject_constant_bpm", "hr_rmse_pos_bpm",
+    "hr_rmse_chrom_bpm", "hr_skill", "hr_pearson_within",
+)  # fmt: skip
+"""What a terminal shows of a run: the figures that answer for each other. All are in the rows."""
+
+GUESSES = frozenset(
+    {"prior", "majority", "majority_by_subject", "majority_by_stimulus", "hr_rmse_train_mean_bpm",
+     "hr_rmse_subject_constant_bpm", "hr_rmse_pos_bpm", "hr_rmse_chrom_bpm"}
+)  # fmt: skip
+"""Metrics that no epoch of a network changes: once is enough."""
+
+
+def shortlist(rows: Sequence[Row]) -> list[Row]:
+    """The rows of `SHORT`, those that no network has a part in once and last of their kind."""
+    first = {row.metric: row for row in reversed(rows) if row.metric in GUESSES}
+    kept = [
+        row for row in rows
+        if row.metric in SHORT and (row.metric not in GUESSES or row is first[row.metric])
+    ]  # fmt: skip
+    return sorted(kept, key=lambda row: SHORT.index(row.metric))
 
 
 def cells(row: Row) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pulsefer.core.errors import BadInput
 from pulsefer.core.files import whole_file
@@ -18,7 +20,8 @@ from pulsefer.samples.store import Store, require_alike
 from pulsefer.samples.window import WindowConfig, Windows
 from pulsefer.training.hr_scale import HeartRateScale
 from pulsefer.training.module import predict, prediction_table
-from pulsefer.training.run import MODEL, Run
+from pulsefer.training.run import Run
+from pulsefer.training.training_side import TrainingSide
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,26 @@ def require_unseen(run: Run, store: Store) -> None:
         )
 
 
-def predict_on(run: Run, store: Store, windows: Windows) -> Tested:
+def predict_on(
+    run: Run,
+    store: Store,
+    windows: Windows,
+    *,
+    colour: Mapping[str, NDArray[np.float64]] | None = None,
+) -> Tested:
     """Predict the windows of a store by the network that was fitted to all of the run's data.
 
     Args:
         run: A finished run with a final network.
         store: Where the frames are; of other persons, cut in the same way.
         windows: What `window(store, windows_of(run))` gave.
+        colour: Heart rates by colour, (n,) bpm for the windows, by the method's name.
 
     Raises:
         BadInput: no final network, a person of the run, or faces that were cut otherwise.
     """
     require_unseen(run, store)
-    if not (run.folder / MODEL / checkpoint.CONFIG).is_file():
+    if not (run.folder / checkpoint.MODEL / checkpoint.CONFIG).is_file():
         raise BadInput(
             str(run.folder),
             expected="a run with a network fitted to everything",
@@ -89,14 +99,18 @@ def predict_on(run: Run, store: Store, windows: Windows) -> Tested:
         )
     import torch
 
-    model = checkpoint.load(run.folder / MODEL)
+    model = checkpoint.load(run.folder / checkpoint.MODEL)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     everything = np.arange(len(windows.windows))
     found = predict(model, loader(store, windows, everything.tolist(), batch_size=256), device)
     scale = run.about["hr_scale"]
     table = prediction_table(
-        windows, found, fold=0, selection="last", scale=HeartRateScale(**scale) if scale else None
-    )
+        windows, found, fold=0, selection="last",
+        side=TrainingSide(**run.about["training_side"]),
+        scale=HeartRateScale(**scale) if scale else None,
+    )  # fmt: skip
+    for method, rates_bpm in (colour or {}).items():
+        table[f"hr_{method}_bpm"] = rates_bpm[table["place"].to_numpy()]
     tested = Tested(
         run,
         table,

@@ -23,6 +23,7 @@ from pulsefer.training.config import Selection, TrainConfig
 from pulsefer.training.epochs import RULES, Advance, drop_checkpoints, load_weights, run_epochs
 from pulsefer.training.hr_scale import HeartRateScale, scale_of
 from pulsefer.training.module import TwoTasks, predict, prediction_table
+from pulsefer.training.training_side import training_side
 
 if TYPE_CHECKING:
     from pulsefer.models.checkpoint import CnnWeights
@@ -86,7 +87,7 @@ def fit(
         return Fold(folder, pd.read_csv(history_file), pd.read_parquet(predictions_file))
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
-    require_start(config, start)
+    require_start(config, start, store)
     _refuse_one_class(windows, split)
     learning = [windows.windows[index] for index in split.train]
     scale = scale_of(learning) if config.hr_by_dataset else None
@@ -121,13 +122,22 @@ def fit(
     return Fold(folder, pd.read_csv(history_file), predictions)
 
 
-def require_start(config: TrainConfig, start: CnnWeights | None) -> None:
-    """Refuse a start that does not go with the settings, before anything is made.
+def require_start(config: TrainConfig, start: CnnWeights | None, store: Store) -> None:
+    """Refuse a start that does not go with the settings or the data, before anything is made.
 
     Raises:
+        BadInput: weights that were learned on a data set that folds of this run are tested on.
         ValueError: a frozen CNN that was not given, or weights of another input or shape.
     """
     if start:
+        both = sorted(set(start.about.get("datasets") or ()) & set(store.datasets))
+        if both:
+            raise BadInput(
+                "the CNN's weights",
+                expected=f"ones that never saw {', '.join(both)}, which is tested here",
+                found=f"ones that were learned on {', '.join(start.about['datasets'])}",
+                remedy="the tested persons would have been seen; pre-train on other pictures",
+            )
         Crnn(config.model).start_cnn_from(start.tensors)
     elif config.freeze_cnn:
         raise ValueError("a frozen CNN needs weights to start from: give --cnn PATH")
@@ -156,13 +166,16 @@ def _predictions(
     folder: Path,
     scale: HeartRateScale | None,
 ) -> pd.DataFrame:
+    side = training_side([windows.windows[index] for index in split.train])
     parts = []
     for selection in rules:
         load_weights(model, folder, selection)
         device = next(model.parameters()).device
         found = predict(model, loader(store, windows, split.test, batch_size=256), device)
         parts.append(
-            prediction_table(windows, found, fold=split.fold, selection=selection, scale=scale)
+            prediction_table(
+                windows, found, fold=split.fold, selection=selection, side=side, scale=scale
+            )
         )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

@@ -21,6 +21,7 @@ from pulsefer.samples.loader import Batch
 from pulsefer.samples.window import Windows
 from pulsefer.training.config import Selection, TrainConfig
 from pulsefer.training.hr_scale import HeartRateScale
+from pulsefer.training.training_side import TrainingSide
 
 
 class TwoTasks(LightningModule):
@@ -136,24 +137,31 @@ def prediction_table(
     *,
     fold: int,
     selection: Selection,
+    side: TrainingSide,
     scale: HeartRateScale | None = None,
 ) -> pd.DataFrame:
-    """What `predict` found, beside the truth: `metrics.score.PREDICTION_COLUMNS` and `selection`.
+    """What `predict` found, beside the truth.
+
+    The columns of `metrics.score.PREDICTION_COLUMNS`; `selection`; `place`, the position in the
+    list of windows; and what the training side alone would answer.
 
     Args:
         windows: Those that the loader's indices point into.
         found: From `predict`.
         fold: Number of the fold.
         selection: How the epoch was chosen.
+        side: What was learned from, for the baselines that know nothing else.
         scale: The common scale that the network answers on; None for plain bpm.
     """
     chosen = [windows.windows[index] for index in found["index"].tolist()]
+    datasets = [window.dataset for window in chosen]
     hr_pred_bpm = found["hr_pred_bpm"].numpy().astype(np.float64)
     if scale:
-        hr_pred_bpm = scale.from_common([window.dataset for window in chosen], hr_pred_bpm)
+        hr_pred_bpm = scale.from_common(datasets, hr_pred_bpm)
+    high_train_share, hr_train_mean_bpm = side.of(datasets).T
     return pd.DataFrame(
         {
-            "dataset": [window.dataset for window in chosen],
+            "dataset": datasets,
             "subject": [window.subject for window in chosen],
             "trial": [window.trial for window in chosen],
             "stimulus": [window.stimulus for window in chosen],
@@ -164,5 +172,8 @@ def prediction_table(
             "hr_bpm": [window.hr_bpm for window in chosen],
             "hr_pred_bpm": hr_pred_bpm,
             "selection": selection,
+            "place": found["index"].numpy(),
+            "high_train_share": high_train_share,
+            "hr_train_mean_bpm": hr_train_mean_bpm,
         }
     )

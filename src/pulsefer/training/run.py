@@ -19,7 +19,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pulsefer.core.errors import BadInput
 from pulsefer.core.files import whole_file
@@ -37,11 +39,10 @@ from pulsefer.training.card import card
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.fit import Advance, Fold, fit, load_weights, require_start
 from pulsefer.training.hr_scale import scale_of
+from pulsefer.training.training_side import training_side
 
 if TYPE_CHECKING:
     from pulsefer.models.checkpoint import CnnWeights
-
-MODEL = "model"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ def train(
     folder: Path,
     final: bool = True,
     start: CnnWeights | None = None,
+    marks: Mapping[str, Any] | None = None,
+    colour: Mapping[str, NDArray[np.float64]] | None = None,
     advance: Advance | None = None,
 ) -> Run:
     """Fit every fold, gather the predictions, fit one model to everything.
@@ -105,16 +108,20 @@ def train(
         folder: Where the run lives. A run of the same configuration goes on or is returned.
         final: Also fit the model for `analyze`. No figure comes from it.
         start: Weights that the CNN begins with; None draws them.
+        marks: What was done to the windows, for example {"auxiliary": "subject_mean"}; it is part
+            of what the run is.
+        colour: Heart rates by colour, (n,) bpm for the windows, by the method's name ("pos"): they
+            stand beside the network's.
         advance: Called with 1 after every epoch; `epochs_of` says how many there are.
 
     Raises:
         BadInput: the folder holds another run, or a fold cannot be trained.
     """
     folder = Path(folder)
-    require_start(config, start)
+    require_start(config, start, store)
     folds = _folds(windows, protocol)
     counted = list(audits(windows.windows, folds))
-    about = _about(store, windows, protocol, config, folds, counted, start)
+    about = _about(store, windows, protocol, config, folds, counted, start, marks)
     _claim(folder, about)
     write_split(folder / "splits.csv", windows.windows, folds)
     done: list[Fold] = [
@@ -129,7 +136,7 @@ def train(
         )
         for fold in folds
     ]
-    _write_tables(folder, folds, done)
+    _write_tables(folder, folds, done, colour or {})
     if final:
         _fit_final(store, windows, config, folder, about, start, advance)
     return Run(folder, about)
@@ -201,19 +208,20 @@ def _about(
     folds: list[Split],
     counted: list[Audit],
     start: CnnWeights | None,
+    marks: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     what = {
-        "train": json.loads(canonical_json(config)),
-        "windows": json.loads(canonical_json(windows.config)),
-        "protocol": json.loads(canonical_json(protocol)),
+        "train": _plain(config),
+        "windows": _plain(windows.config),
+        "protocol": _plain(protocol),
         "store": dict(store.config),
         "recordings": [recording.key for recording in store],
         # The weights, not their place: the same file elsewhere is the same start.
         "cnn": {"sha256": start.sha256, **_origin(start)} if start else None,
+        "marks": dict(marks or {}),
     }
     scale = scale_of(windows.windows) if config.hr_by_dataset else None
     labels = [window.emotion for window in windows.windows]
-    rates = [window.hr_bpm for window in windows.windows if not window.hr_reason]
     return {
         **what,
         "fingerprint": fingerprint(what),
@@ -231,8 +239,8 @@ def _about(
         "high_share": sum(labels) / len(labels),
         "windows_left_out": dict(windows.left_out),
         "hr_rejected": dict(windows.hr_rejected),
-        "hr_scale": json.loads(canonical_json(scale)) if scale else None,
-        "hr_mean_bpm": sum(rates) / len(rates) if rates else None,
+        "hr_scale": _plain(scale) if scale else None,
+        "training_side": _plain(training_side(windows.windows)),
         "shared": {
             name: max(getattr(one.test, name) for one in counted)
             for name in ("windows", "seconds", "trials", "subjects", "stimuli")
@@ -249,6 +257,11 @@ def _data_kind(store: Store, start: CnnWeights | None) -> DataKind:
 def _origin(start: CnnWeights) -> dict[str, Any]:
     """What the weights themselves say of where they learned."""
     return {name: start.about.get(name) for name in ("datasets", "data_kind", "fingerprint")}
+
+
+def _plain(thing: Any) -> Any:
+    """As JSON will have it, so that a run that was just made equals one that is opened."""
+    return json.loads(canonical_json(thing))
 
 
 def _claim(folder: Path, about: dict[str, Any]) -> None:
@@ -275,8 +288,15 @@ def _name(fold: Split) -> str:
     return f"{person}{fold.fold:02d}"
 
 
-def _write_tables(folder: Path, folds: list[Split], done: list[Fold]) -> None:
+def _write_tables(
+    folder: Path,
+    folds: list[Split],
+    done: list[Fold],
+    colour: Mapping[str, NDArray[np.float64]],
+) -> None:
     predictions = pd.concat([fold.predictions for fold in done], ignore_index=True)
+    for method, rates_bpm in colour.items():
+        predictions[f"hr_{method}_bpm"] = rates_bpm[predictions["place"].to_numpy()]
     histories = [
         fold.history.assign(fold=one.fold, within=one.within or "")
         for one, fold in zip(folds, done, strict=True)
@@ -300,7 +320,7 @@ def _fit_final(
         by="subject", within=None, fold=0, folds=1, seed=config.seed,
         train=tuple(range(len(windows.windows))), validation=(), test=(),
     )  # fmt: skip
-    if (folder / MODEL / checkpoint.CONFIG).is_file():
+    if (folder / checkpoint.MODEL / checkpoint.CONFIG).is_file():
         if advance:
             advance(config.epochs)
         return
@@ -310,4 +330,4 @@ def _fit_final(
     )  # fmt: skip
     model = Crnn(config.model)
     load_weights(model, folder / "final", "last")
-    checkpoint.save(model, folder / MODEL, card=card(about), about=about)
+    checkpoint.save(model, folder / checkpoint.MODEL, card=card(about), about=about)

@@ -1,0 +1,246 @@
+"""Independent trainings, each once: what is finished is found by its configuration.
+
+OUT/windows/<key>.parquet   windows, cut once for all arms that want the same
+OUT/runs/<key>/             a run, as `training.run` leaves it
+
+The key is made from the stores' contents and the arm's settings, not from its name or from the
+experiment: two experiments that want the same training share it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pulsefer.core.errors import BadInput, Problem
+from pulsefer.core.fan_out import Backend, fan_out
+from pulsefer.core.fingerprint import fingerprint
+from pulsefer.core.progress import progress, watched
+from pulsefer.samples.placebo import Auxiliary, with_auxiliary, with_permuted_labels
+from pulsefer.samples.store import Store, open_stores
+from pulsefer.samples.window import WindowConfig, Windows, window
+from pulsefer.samples.window_file import read_windows, write_windows
+from pulsefer.training.config import Protocol, TrainConfig
+from pulsefer.training.run import Run, epochs_done, epochs_of, open_run, train
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One training of a grid.
+
+    Attributes:
+        name: What it is called in tables; unique in its grid.
+        stores: Folders that `data prepare` made.
+        windows: What a sample is.
+        protocol: How the folds are made.
+        train: How one model is fitted.
+        auxiliary: What the heart-rate head is taught.
+        permuted: Labels of other trials instead of the true ones.
+    """
+
+    name: str
+    stores: tuple[Path, ...]
+    windows: WindowConfig
+    protocol: Protocol
+    train: TrainConfig
+    auxiliary: Auxiliary = "true"
+    permuted: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """An arm with its place and its size.
+
+    Attributes:
+        arm: What is to be trained.
+        folder: OUT/runs/<key>.
+        windows: OUT/windows/<key>.parquet.
+        n_windows: How many there are.
+        n_epochs: Of all folds together.
+    """
+
+    arm: Arm
+    folder: Path
+    windows: Path
+    n_windows: int
+    n_epochs: int
+
+    @property
+    def done(self) -> bool:
+        """Whether it has been run."""
+        return (self.folder / "predictions.parquet").is_file()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a grid left.
+
+    Attributes:
+        runs: By the names of the arms.
+        problems: Arms that could not be trained.
+    """
+
+    runs: Mapping[str, Run]
+    problems: tuple[Problem, ...]
+
+
+def plan(
+    arms: Sequence[Arm], *, out: Path, workers: int = 1, show_progress: bool = False
+) -> list[Job]:
+    """Cut the windows of every arm, and say where it will be and how large it is.
+
+    Args:
+        arms: What is to be trained.
+        out: Folder of the grid.
+        workers: Processes.
+        show_progress: A bar on standard error.
+
+    Raises:
+        BadInput: a store that cannot be opened, or windows that cannot be cut.
+        ValueError: two arms of one name.
+    """
+    names = [arm.name for arm in arms]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"arms need names of their own, found twice: {', '.join(twice)}")
+    opened = {paths: open_stores(paths) for paths in {arm.stores for arm in arms}}
+    contents = {paths: _content(store) for paths, store in opened.items()}
+    files = {
+        arm.name: out / "windows" / f"{fingerprint([contents[arm.stores], arm.windows])}.parquet"
+        for arm in arms
+    }
+    todo = {
+        file: (arm.stores, arm.windows, file)
+        for arm in arms
+        if not (file := files[arm.name]).is_file()
+    }
+    with progress("windows and heart rates", len(todo), show=show_progress) as advance:
+        for _ in fan_out(_cut, list(todo.values()), workers=workers):
+            advance(1)
+    cut = {file: read_windows(file) for file in set(files.values())}
+    jobs = []
+    for arm in arms:
+        windows = cut[files[arm.name]]
+        key = fingerprint(
+            [contents[arm.stores], arm.windows, arm.protocol, arm.train, arm.auxiliary,
+             arm.permuted]
+        )  # fmt: skip
+        jobs.append(
+            Job(
+                arm, out / "runs" / key, files[arm.name], len(windows.windows),
+                epochs_of(windows, arm.protocol, arm.train, final=False),
+            )
+        )  # fmt: skip
+    return jobs
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    *,
+    workers: int = 1,
+    backend: Backend = "processes",
+    show_progress: bool = False,
+) -> Grid:
+    """Train what is not finished; a killed grid goes on where it was.
+
+    An arm that cannot be trained is named, and the others go on.
+
+    Args:
+        jobs: From `plan`.
+        workers: Processes.
+        backend: Where they are: see `fan_out`.
+        show_progress: A bar on standard error.
+    """
+    todo = {job.folder: job for job in jobs if not job.done}
+    unique = {job.folder: job for job in jobs}
+    problems: list[Problem] = []
+    with (
+        progress(
+            "train (epochs)", sum(job.n_epochs for job in unique.values()), show=show_progress
+        ) as advance,
+        watched(lambda: epochs_done(unique), advance),
+    ):
+        for _, problem in fan_out(
+            _train_one, list(todo.values()), workers=workers, backend=backend
+        ):
+            if problem:
+                problems.append(problem)
+    runs = {job.arm.name: open_run(job.folder) for job in jobs if job.done}
+    return Grid(runs, tuple(problems))
+
+
+def estimate_s(jobs: Sequence[Job], *, workers: int = 1) -> float:
+    """Seconds that the unfinished jobs will take, from two measured steps of every kind of batch.
+
+    Loading and validation are not counted; it is an order of magnitude.
+    """
+    per_step: dict[object, float] = {}
+    total = 0.0
+    for job in {job.folder: job for job in jobs if not job.done}.values():
+        kind = (job.arm.windows.n_frames, job.arm.train.batch_size, job.arm.train.model)
+        if kind not in per_step:
+            per_step[kind] = _step_s(job.arm)
+        share = 1 - 1 / job.arm.protocol.folds if isinstance(job.arm.protocol.folds, int) else 1
+        steps = math.ceil(job.n_windows * share / job.arm.train.batch_size)
+        total += job.n_epochs * steps * per_step[kind]
+    return total / max(workers, 1)
+
+
+def _content(store: Store) -> list[object]:
+    return [dict(store.config), [recording.key for recording in store]]
+
+
+def _cut(job: tuple[tuple[Path, ...], WindowConfig, Path]) -> None:
+    stores, config, file = job
+    write_windows(file, window(open_stores(stores), config))
+
+
+def _targets(arm: Arm, windows: Windows) -> Windows:
+    windows = with_auxiliary(windows, arm.auxiliary, seed=arm.train.seed)
+    return with_permuted_labels(windows, seed=arm.train.seed) if arm.permuted else windows
+
+
+def _train_one(job: Job) -> Problem | None:
+    import torch
+
+    n_threads = torch.get_num_threads()
+    # The number of threads changes the last bits of a sum: the same one whatever the workers.
+    torch.set_num_threads(1)
+    arm = job.arm
+    try:
+        train(
+            open_stores(arm.stores), _targets(arm, read_windows(job.windows)), arm.protocol,
+            arm.train, folder=job.folder, final=False,
+            marks={"auxiliary": arm.auxiliary, "permuted_labels": arm.permuted},
+        )  # fmt: skip
+    except (BadInput, ValueError) as error:
+        found = error.problem if isinstance(error, BadInput) else Problem(
+            str(job.folder), "an arm that can be trained", str(error)
+        )  # fmt: skip
+        return Problem(arm.name, found.expected, f"{found.found} ({found.where})", found.remedy)
+    finally:
+        torch.set_num_threads(n_threads)
+    return None
+
+
+def _step_s(arm: Arm) -> float:
+    import time
+
+    import torch
+
+    from pulsefer.models.crnn import FACE_PX, Crnn
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model = Crnn(arm.train.model)
+        shape = (arm.train.batch_size, arm.windows.n_frames, 3, FACE_PX, FACE_PX)
+        frames = torch.rand(shape)
+        for _ in range(2):  # the first one also sets up
+            started = time.perf_counter()
+            model(frames).emotion_logit.sum().backward()
+        return time.perf_counter() - started
+    finally:
+        torch.set_num_threads(n_threads)
