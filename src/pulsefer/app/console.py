@@ -19,7 +19,9 @@ CORES = os.cpu_count() or 1
 """Processes unless told otherwise."""
 
 SHOWN = 20
-"""Problems printed in full; the rest is counted."""
+"""Lines of problems that are printed; the rest is counted."""
+ALIKE = 3
+"""Of problems that differ in nothing but the place, so many are printed."""
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
@@ -54,16 +56,24 @@ def refuse(text: str) -> None:
 
 
 def problems_of(problems: Sequence[Problem]) -> None:
-    """Print what was skipped or deserves a look, the worst first."""
+    """Print what was skipped or deserves a look, the worst first; many of one kind are counted."""
     from rich.markup import escape
 
     order = {"error": 0, "warning": 1, "note": 2}
-    ranked = sorted(problems, key=lambda problem: (order[problem.severity], problem.where))
-    for problem in ranked[:SHOWN]:
-        colour = COLOURS[problem.severity]
-        say(f"[{colour}]{problem.severity}[/{colour}] {escape(str(problem))}")
-    if len(ranked) > SHOWN:
-        say(f"… and {len(ranked) - SHOWN} more")
+    alike: dict[tuple[str, str, str, str], list[Problem]] = {}
+    for one in sorted(problems, key=lambda one: (order[one.severity], one.where)):
+        alike.setdefault((one.severity, one.expected, one.found, one.remedy), []).append(one)
+    lines = []
+    for (severity, *_), some in alike.items():
+        colour = COLOURS[severity]
+        shown = some if len(some) <= ALIKE + 1 else some[:ALIKE]
+        lines += [f"[{colour}]{severity}[/{colour}] {escape(str(one))}" for one in shown]
+        if len(shown) < len(some):
+            lines.append(f"[{colour}]{severity}[/{colour}] … and {len(some) - ALIKE} more like it")
+    for line in lines[:SHOWN]:
+        say(line)
+    if len(lines) > SHOWN:
+        say(f"… and {len(lines) - SHOWN} more lines")
 
 
 def next_step(command: str) -> None:

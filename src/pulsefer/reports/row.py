@@ -39,6 +39,10 @@ class Row:
         version: Version of this package.
         paper: The published figure, NaN where there is none; never ours.
         paper_where: Its place, for example "Table 3".
+        x_name: What a series goes along, for example "beta", "epoch", "length_s"; "" for a figure
+            that stands alone.
+        x: Where on it.
+        p: Of a paired comparison, adjusted for the comparisons made with it; NaN elsewhere.
     """
 
     experiment: str
@@ -61,6 +65,9 @@ class Row:
     version: str
     paper: float = math.nan
     paper_where: str = ""
+    x_name: str = ""
+    x: float = math.nan
+    p: float = math.nan
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -78,6 +85,9 @@ class Row:
             self.config,
             self.manifest,
             self.version,
+            self.x_name,
+            # NaN is not equal to itself, and two rows without an x are one measurement.
+            None if math.isnan(self.x) else self.x,
         )
 
 
