@@ -67,9 +67,10 @@ def make_store(
             faces[:, 32:] += effect * (shown > 5)
             faces = faces.clip(0, 255).astype(np.uint8)
             (folder / "faces.u8").write_bytes(faces.tobytes())
-            pd.DataFrame({"time_s": np.arange(n) / fps_hz, "seen": True, "held": False}).to_parquet(
-                folder / "track.parquet", index=False
-            )
+            track = {"time_s": np.arange(n) / fps_hz, "seen": True, "held": False}
+            skin = faces.reshape(n, -1, 3).mean(axis=1)
+            track |= {f"skin_{name}": skin[:, k] for k, name in enumerate("rgb")}
+            pd.DataFrame(track).to_parquet(folder / "track.parquet", index=False)
             hr_bpm = hr_low_bpm + hr_step_bpm * (1.5 * (s - 1) + (t - 1))
             beats_s = beat_times_s(hr_bpm, -3.0, seconds, seed=s * 100 + t)
             np.save(folder / "signal.npy", ppg(beats_s, fs_hz=128.0, start_s=-3.0, end_s=seconds))

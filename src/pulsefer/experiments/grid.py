@@ -1,6 +1,7 @@
 """Independent trainings, each once: what is finished is found by its configuration.
 
 OUT/windows/<key>.parquet   windows, cut once for all arms that want the same
+OUT/windows/<key>.colour    their heart rates by POS and CHROM
 OUT/runs/<key>/             a run, as `training.run` leaves it
 
 The key is made from the stores' contents and the arm's settings, not from its name or from the
@@ -14,11 +15,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.fan_out import Backend, fan_out
+from pulsefer.core.files import whole_file
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.core.progress import progress, watched
 from pulsefer.samples.placebo import Auxiliary, with_auxiliary, with_permuted_labels
+from pulsefer.samples.skin_rate import skin_rates
 from pulsefer.samples.store import Store, open_stores
 from pulsefer.samples.window import WindowConfig, Windows, window
 from pulsefer.samples.window_file import read_windows, write_windows
@@ -193,8 +198,12 @@ def _content(store: Store) -> list[object]:
 
 
 def _cut(job: tuple[tuple[Path, ...], WindowConfig, Path]) -> None:
-    stores, config, file = job
-    write_windows(file, window(open_stores(stores), config))
+    paths, config, file = job
+    store = open_stores(paths)
+    windows = window(store, config)
+    with whole_file(file.with_suffix(".colour")) as part:
+        pd.DataFrame(skin_rates(store, windows)).to_parquet(part, index=False)
+    write_windows(file, windows)  # last: its presence says that both are there
 
 
 def _targets(arm: Arm, windows: Windows) -> Windows:
@@ -209,11 +218,13 @@ def _train_one(job: Job) -> Problem | None:
     # The number of threads changes the last bits of a sum: the same one whatever the workers.
     torch.set_num_threads(1)
     arm = job.arm
+    colour = pd.read_parquet(job.windows.with_suffix(".colour"))
     try:
         train(
             open_stores(arm.stores), _targets(arm, read_windows(job.windows)), arm.protocol,
             arm.train, folder=job.folder, final=False,
             marks={"auxiliary": arm.auxiliary, "permuted_labels": arm.permuted},
+            colour={name: rates.to_numpy() for name, rates in colour.items()},
         )  # fmt: skip
     except (BadInput, ValueError) as error:
         found = error.problem if isinstance(error, BadInput) else Problem(
