@@ -41,7 +41,7 @@ def gather(run: Run, *, experiment: str, unit: Literal["window", "trial"]) -> li
             for dataset, part in predictions.groupby("dataset", sort=True):
                 parts[str(dataset)] = (part, protocol)
         for dataset, (part, protocol) in parts.items():
-            rows += _rows(
+            rows += rows_of(
                 run, part, experiment=experiment, unit=unit, dataset=dataset, protocol=protocol,
                 selection=str(selection), compared=dataset == _dataset(run),
                 config=run.about["fingerprint"], manifest=run.about["manifest"],
@@ -61,7 +61,7 @@ def gather_across(
     """
     rows: list[Row] = []
     for dataset, part in tested.predictions.groupby("dataset", sort=True):
-        rows += _rows(
+        rows += rows_of(
             tested.run, part, experiment=experiment, unit=unit, dataset=str(dataset),
             protocol=f"trained on {_dataset(tested.run)}", selection="last", compared=False,
             config=tested.config, manifest=tested.manifest, data_kind=tested.data_kind,
@@ -69,7 +69,7 @@ def gather_across(
     return rows
 
 
-def _rows(
+def rows_of(
     run: Run,
     predictions: pd.DataFrame,
     *,
@@ -83,6 +83,21 @@ def _rows(
     manifest: str,
     data_kind: DataKind | None = None,
 ) -> list[Row]:
+    """All scores of a table of predictions; one row for each that has a value.
+
+    Args:
+        run: Whose predictions: system, dimension, seed and version are taken from it.
+        predictions: As `metrics.score.score` takes them.
+        experiment: Name for the rows.
+        unit: What is counted.
+        dataset: Name of the data.
+        protocol: Name of the protocol.
+        selection: How the epoch was chosen.
+        compared: Whether the paper's figure for this data set and system stands beside.
+        config: Fingerprint of the configuration.
+        manifest: Fingerprint of who stands where.
+        data_kind: None takes the run's.
+    """
     scores = score(predictions, unit=unit, seed=0, n_bootstrap=N_RESAMPLES)
     rows = []
     for metric, value in scores.values.items():
