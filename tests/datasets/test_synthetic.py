@@ -106,9 +106,27 @@ def test_what_is_felt_lies_around_what_is_rated(points):
     assert apart.std() == pytest.approx(points, rel=0.15, abs=1e-9)
 
 
+def test_a_clip_has_the_same_light_for_everybody_and_changes_nothing_else():
+    plain = draw_trials(Effects(), subjects=5, stimuli=12, seed=3)
+    lit = draw_trials(Effects(stimulus_to_light=0.4), subjects=5, stimuli=12, seed=3)
+    assert {t.light_rgb for t in plain} == {(1.0, 1.0, 1.0)}
+    assert [dataclasses.replace(t, light_rgb=(1.0, 1.0, 1.0)) for t in lit] == plain
+    lights = {t.stimulus: t.light_rgb for t in lit}
+    assert all(lights[t.stimulus] == t.light_rgb for t in lit)
+    gains = np.array([lights[clip] for clip in range(1, 13)])
+    assert gains.min() >= 0.6
+    assert gains.max() <= 1.0
+    assert (np.ptp(gains, axis=0) > 0.2).all()  # brightness
+    assert np.ptp(gains / gains.mean(axis=1, keepdims=True), axis=0).min() > 0.1  # tint
+    half = draw_trials(Effects(stimulus_to_light=0.2), subjects=1, stimuli=12, seed=3)
+    for t in half:
+        np.testing.assert_allclose(1 - np.array(t.light_rgb), (1 - gains[t.stimulus - 1]) / 2)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("stimulus_to_light", 0.6),
         ("pulse_amplitude", -0.01),
         ("expression", 1.5),
         ("hr_of_subject", float("nan")),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pulsefer.datasets.synthetic import Effects, Trial, subject
+from pulsefer.datasets.synthetic import Effects, Trial, draw_trials, subject
 from pulsefer.datasets.synthetic_face import PULSE_RGB, film
 from pulsefer.datasets.synthetic_portrait import FACE_PX, MIDDLE_X, MIDDLE_Y, MOUTH, MOUTH_HALF_PX
 from pulsefer.datasets.synthetic_pulse import beat_times_s, pulse_wave
@@ -213,6 +213,28 @@ def test_a_flush_shows_the_rate_in_one_frame_and_can_be_switched_off():
     flush = dataclasses.replace(STILL, hr_to_flush=0.05)
     assert greenness(110.0, flush) / greenness(50.0, flush) == pytest.approx(0.90, abs=0.01)
     assert greenness(110.0, STILL) == greenness(50.0, STILL)
+
+
+def test_the_light_of_a_clip_colours_face_and_scene_alike_in_every_frame():
+    plain = dataclasses.replace(STILL, expression=0.0)
+    gains = (0.6, 0.9, 0.75)
+    for name in ("s01", "s02"):
+        of = trial(name)
+        bare = shot(of, plain, n_frames=3)
+        lit = shot(dataclasses.replace(of, light_rgb=gains), plain, n_frames=3)
+        assert (lit == lit[0]).all()
+        # A pixel that was cut at 250 has lost more than is seen.
+        seen = (bare > 40) & (bare < 249)
+        for channel, gain in enumerate(gains):
+            there = seen[..., channel]
+            ratio = lit[..., channel][there] / bare[..., channel][there]
+            np.testing.assert_allclose(ratio, gain, atol=0.03)
+
+
+def test_a_clip_without_light_of_its_own_leaves_every_byte():
+    for of in draw_trials(Effects(stimulus_to_light=0.0), subjects=2, stimuli=4, seed=5):
+        bare = Trial(*(getattr(of, field.name) for field in dataclasses.fields(of)[:-1]))
+        np.testing.assert_array_equal(shot(of, Effects()), shot(bare, Effects()))
 
 
 def test_the_light_leaves_room_for_the_pulse():

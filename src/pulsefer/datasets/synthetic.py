@@ -54,6 +54,9 @@ class Effects:
             with the picture.
         sensor_noise: Spread of the camera's noise, grey levels, 0-20. Below about 0.3 a pulse
             of 1 % is lost in rounding.
+        stimulus_to_light: Share of its light that each colour channel loses at most while a clip
+            is watched, 0-0.5. What is lost belongs to the clip, is the same for everybody and is
+            seen in a single frame: the glow of the screen, by which a network can know the clip.
 
     Raises:
         ValueError: a field outside its range.
@@ -74,6 +77,7 @@ class Effects:
     rating_noise: float = 0.5
     motion_px: float = 3.0
     sensor_noise: float = 1.5
+    stimulus_to_light: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be planted."""
@@ -93,6 +97,7 @@ class Effects:
             ("rating_noise", 0.0, 4.0),
             ("motion_px", 0.0, 20.0),
             ("sensor_noise", 0.0, 20.0),
+            ("stimulus_to_light", 0.0, 0.5),
         ):
             value = getattr(self, name)
             if not low <= value <= high:  # NaN fails too
@@ -207,6 +212,7 @@ class Trial:
         felt_valence: What the face shows, 1-9.
         felt_arousal: What the face shows and the heart follows, 1-9.
         hr_bpm: Heart rate during the clip, two decimals.
+        light_rgb: Gain of the light of the screen on red, green and blue.
     """
 
     subject: Subject
@@ -217,6 +223,7 @@ class Trial:
     felt_valence: float
     felt_arousal: float
     hr_bpm: float
+    light_rgb: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 def draw_trials(effects: Effects, *, subjects: int, stimuli: int = 40, seed: int) -> list[Trial]:
@@ -227,6 +234,9 @@ def draw_trials(effects: Effects, *, subjects: int, stimuli: int = 40, seed: int
     forty. A person with fewer than a quarter of the trials on one side of 5 has all ratings
     moved by the least step that mends it, and the order of presentation is one that shows both
     sides within the first six trials: a demonstration of six trials needs both classes.
+
+    Choice: each channel's loss of light is drawn for itself, which gives a tint and a brightness
+    at once. Nothing gets brighter, so that nothing is cut off at white.
 
     Choice: the part of the heart rate that belongs to the trial is one value from each n-th of
     its distribution, shuffled, so that n trials of a person cover it.
@@ -255,6 +265,7 @@ def draw_trials(effects: Effects, *, subjects: int, stimuli: int = 40, seed: int
             "lower hr_gap_bpm or widen hr_low_bpm-hr_high_bpm"
         )
     clips = _clips(stimuli, seed)
+    lights = _lights(stimuli, effects.stimulus_to_light, seed)
     trials = []
     for number in range(1, subjects + 1):
         person = subject(seed, f"s{number:02d}")
@@ -274,6 +285,7 @@ def draw_trials(effects: Effects, *, subjects: int, stimuli: int = 40, seed: int
                     felt_valence=round(float(felt[clip, 0]), 2),
                     felt_arousal=round(float(felt[clip, 1]), 2),
                     hr_bpm=float(rates[clip]),
+                    light_rgb=lights[clip],
                 )
             )
     return trials
@@ -287,6 +299,12 @@ def _clips(stimuli: int, seed: int) -> NDArray[np.float64]:
     sides = np.concatenate(fours)[:stimuli]
     strength = rng.uniform(0.3, 1.6, (stimuli, 2))  # mean square 1.04
     return np.asarray(sides * strength, np.float64)
+
+
+def _lights(stimuli: int, most: float, seed: int) -> list[tuple[float, float, float]]:
+    """Gains of red, green and blue for each clip, from 1 - `most` to 1."""
+    lost = most * generator(seed, "light of the clips").uniform(size=(stimuli, 3))
+    return [(1 - float(red), 1 - float(green), 1 - float(blue)) for red, green, blue in lost]
 
 
 def _spread_out(n: int, rng: np.random.Generator) -> NDArray[np.float64]:

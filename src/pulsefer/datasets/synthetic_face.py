@@ -51,7 +51,7 @@ def film(
     pulse smaller than a grey level survives in the mean over many pixels.
 
     Args:
-        trial: Who, what is felt, and (for the flush) the heart rate.
+        trial: Who, what is felt, in which light, and (for the flush) the heart rate.
         beats_s: (n_beats,) times of the beats, seconds, the first frame at 0; with those just
             before 0.
         effects: What is planted.
@@ -89,7 +89,7 @@ def _frames(
     pleasant = effects.expression * (trial.felt_valence - 5) / 4
     awake = effects.expression * (trial.felt_arousal - 5) / 4
     plain, slack = (
-        _still(person, share * pleasant, share * awake, width_px, height_px)
+        _still(trial, share * pleasant, share * awake, width_px, height_px)
         for share in (1.0, 1.0 - SLACK)
     )
     faster = (trial.hr_bpm - effects.hr_mean_bpm) / 30
@@ -121,11 +121,12 @@ def _frames(
 
 
 def _still(
-    person: Subject, pleasant: float, awake: float, width_px: int, height_px: int
+    trial: Trial, pleasant: float, awake: float, width_px: int, height_px: int
 ) -> torch.Tensor:
     """(4, height, width): the lit person at rest, and the share of skin."""
+    person = trial.subject
     x, y = framed(person, width_px, height_px)
-    lit = _light(person, width_px, height_px)
+    lit = _light(person, width_px, height_px) * torch.tensor(trial.light_rgb)[:, None, None]
     x, y = undo_identity(x, y, person)
     x, y = undo_expression(x, y, pleasant, awake)
     canvas = torch.from_numpy(paint(person, shut=shutting(pleasant)))
