@@ -294,7 +294,7 @@ def test_an_unfinished_or_missing_run_is_refused_with_advice(tmp_path, run):
 
 
 def test_the_gap_of_a_run_with_itself_is_zero(run):
-    row = leakage_gap(run, run, experiment="x")
+    row = leakage_gap([run], [run], experiment="x")
     assert (row.value, row.low, row.high) == (0.0, 0.0, 0.0)
     assert Path(run.folder).exists()
 

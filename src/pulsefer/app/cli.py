@@ -71,6 +71,7 @@ app.command(data)
 _add(app, "pretrain", "pretrain")
 _add(app, "train", "train")
 _add(app, "train", "evaluate")
+_add(app, "reproduce", "reproduce")
 _add(app, "analyze", "analyze")
 _add(app, "info", "info")
 

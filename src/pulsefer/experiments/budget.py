@@ -48,8 +48,8 @@ class Budget:
         return WindowConfig(n_frames=n_frames, step_s=self.window_step_s, dimension=dimension)
 
     def protocol(self, by: By) -> Protocol:
-        """A protocol with this many folds."""
-        return Protocol(by=by, folds=self.folds)
+        """A protocol with this many folds; blocks need three, one of them to choose an epoch by."""
+        return Protocol(by=by, folds=max(self.folds, 3 if by == "block_within_trial" else 2))
 
     def train(self, seed: int, *, heart_rate: bool = True) -> TrainConfig:
         """The settings of one training."""

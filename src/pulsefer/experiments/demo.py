@@ -142,7 +142,7 @@ def demo(out: Path, config: DemoConfig | None = None, *, workers: int = 1, say: 
     runs = _train(windows, config, out, workers)
     rows = [row for run in runs.values() for row in gather(run, experiment="demo", unit="window")]
     gaps = [
-        leakage_gap(runs[system, "window_pooled"], runs[system, "subject"], experiment="demo")
+        leakage_gap([runs[system, "window_pooled"]], [runs[system, "subject"]], experiment="demo")
         for system in SYSTEMS
     ]
     rows += gaps

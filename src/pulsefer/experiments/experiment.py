@@ -164,3 +164,14 @@ def pooled(
             for row in found
         ]  # fmt: skip
     return rows
+
+
+SMOKE = Specimen(
+    "smoke", subjects=6, trials=8, seconds=6.0, fps_hz=12.5, width_px=192, height_px=160
+)
+FACE = Specimen("face", Effects(rating_noise=0.5), trials=8)
+
+
+def specimen_for(budget: Budget) -> Specimen:
+    """Faces that show what is rated; for a smoke test small ones."""
+    return SMOKE if budget.name == "smoke" else FACE

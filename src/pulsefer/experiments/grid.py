@@ -121,7 +121,9 @@ def plan(
         for arm in arms
         if not (file := files[arm.name]).is_file()
     }
-    with progress("windows and heart rates", len(todo), show=show_progress) as advance:
+    with progress(
+        "windows and heart rates", len(todo), show=show_progress and bool(todo)
+    ) as advance:
         for _ in fan_out(_cut, list(todo.values()), workers=workers):
             advance(1)
     cut = {file: read_windows(file) for file in set(files.values())}
@@ -172,8 +174,12 @@ def run_jobs(
         ):
             if problem:
                 problems.append(problem)
-    runs = {job.arm.name: open_run(job.folder) for job in jobs if job.done}
-    return Grid(runs, tuple(problems))
+    return Grid(finished(jobs), tuple(problems))
+
+
+def finished(jobs: Sequence[Job]) -> dict[str, Run]:
+    """The runs that are there, by the names of their arms."""
+    return {job.arm.name: open_run(job.folder) for job in jobs if job.done}
 
 
 def estimate_s(jobs: Sequence[Job], *, workers: int = 1) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -133,23 +134,34 @@ def rows_of(
     return rows
 
 
-def leakage_gap(leaky: Run, honest: Run, *, experiment: str, selection: str = "last") -> Row:
+def leakage_gap(
+    leaky: Sequence[Run],
+    honest: Sequence[Run],
+    *,
+    experiment: str,
+    selection: str = "last",
+    dataset: str | None = None,
+) -> Row:
     """Balanced accuracy of a leaky protocol minus that of an honest one, of the same windows.
 
     Choice: the interval draws persons once for both protocols, so that what is hard about a person
     cancels.
 
+    Args:
+        leaky: A run for each seed.
+        honest: As many, in the same order.
+        experiment: Name for the row.
+        selection: How the epoch was chosen.
+        dataset: Name of the data; None takes the runs'.
+
     Raises:
-        BadInput: the two runs did not test the same windows.
+        BadInput: the runs did not test the same windows.
     """
-    key = ["dataset", "subject", "trial", "start_s"]
-    tested = [
-        run.predictions[run.predictions["selection"] == selection].sort_values(key)
-        for run in (leaky, honest)
-    ]
+    key = ["seed", "dataset", "subject", "trial", "start_s"]
+    tested = [_of_seeds(runs, selection).sort_values(key) for runs in (leaky, honest)]
     if not np.array_equal(*(one[key].to_numpy() for one in tested)):
         raise BadInput(
-            f"{leaky.folder} and {honest.folder}",
+            f"{leaky[0].folder} and {honest[0].folder}",
             expected="the same windows in both",
             found=f"{len(tested[0])} and {len(tested[1])}, not the same",
         )
@@ -159,26 +171,35 @@ def leakage_gap(leaky: Run, honest: Run, *, experiment: str, selection: str = "l
     draws = draw(n_persons, N_RESAMPLES, 0)
     spread = [emotion.resampled(*_answers(one), person, draws)[HEADLINE] for one in tested]
     low, high = interval(spread[0] - spread[1], n_persons)
+    one, other = leaky[0], honest[0]
     return Row(
         experiment=experiment,
-        system=leaky.system,
-        dataset=_dataset(leaky),
-        data_kind=leaky.data_kind,
-        dimension=leaky.dimension,
+        system=one.system,
+        dataset=dataset or _dataset(one),
+        data_kind=one.data_kind,
+        dimension=one.dimension,
         metric="leakage_gap",
         value=point[0] - point[1],
         low=low,
         high=high,
-        protocol=f"{leaky.about['protocol_name']} − {honest.about['protocol_name']}",
+        protocol=f"{one.about['protocol_name']} − {other.about['protocol_name']}",
         selection=selection,
         unit="window",
-        n=len(person),
+        n=len(person) // len(leaky),
         n_subjects=n_persons,
-        seed=leaky.about["train"]["seed"],
-        config=fingerprint([leaky.about["fingerprint"], honest.about["fingerprint"]]),
-        manifest=fingerprint([leaky.about["manifest"], honest.about["manifest"]]),
-        version=leaky.about["version"],
+        seed=one.about["train"]["seed"],
+        config=fingerprint([run.about["fingerprint"] for run in (*leaky, *honest)]),
+        manifest=fingerprint([one.about["manifest"], other.about["manifest"]]),
+        version=one.about["version"],
     )
+
+
+def _of_seeds(runs: Sequence[Run], selection: str) -> pd.DataFrame:
+    tables = [
+        run.predictions[run.predictions["selection"] == selection].assign(seed=number)
+        for number, run in enumerate(runs)
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _dataset(run: Run) -> str:

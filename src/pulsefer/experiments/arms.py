@@ -1,0 +1,122 @@
+"""Arms by what distinguishes them, and the same arm over its seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pulsefer.core.fingerprint import fingerprint
+from pulsefer.experiments.budget import Budget
+from pulsefer.experiments.experiment import pooled
+from pulsefer.experiments.grid import Arm, Grid
+from pulsefer.metrics.paired import compare, holm
+from pulsefer.reports.row import Row
+from pulsefer.samples.split import By
+from pulsefer.training.config import TrainConfig
+from pulsefer.training.run import Run
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where an arm stands in a table.
+
+    Attributes:
+        data: Name of the store.
+        dimension: Rating.
+        system: Row of the table, for example "MTL".
+        by: Protocol.
+    """
+
+    data: str
+    dimension: str
+    system: str
+    by: By
+
+    def name(self, seed: int) -> str:
+        """Name of the arm of one seed."""
+        return f"{self.data}, {self.dimension}, {self.system}, {self.by}, seed {seed}"
+
+    def arms(
+        self, store: Path, budget: Budget, train: TrainConfig, *, permuted: bool = False
+    ) -> list[Arm]:
+        """One arm for every seed of the budget."""
+        return [
+            Arm(
+                self.name(seed), (store,), budget.windows(self.dimension),
+                budget.protocol(self.by), dataclasses.replace(train, seed=seed),
+                permuted=permuted,
+            )
+            for seed in range(budget.seeds)
+        ]  # fmt: skip
+
+    def runs(self, grid: Grid, budget: Budget) -> list[Run]:
+        """The runs of all seeds that could be trained."""
+        names = (self.name(seed) for seed in range(budget.seeds))
+        return [grid.runs[name] for name in names if name in grid.runs]
+
+    def rows(self, grid: Grid, budget: Budget, experiment: str) -> list[Row]:
+        """All scores by trial; none if no seed could be trained."""
+        runs = self.runs(grid, budget)
+        if not runs:
+            return []
+        return pooled(runs, experiment=experiment, system=self.system, dataset=self.data)
+
+
+def differences(
+    pairs: Sequence[tuple[Cell, Cell]],
+    grid: Grid,
+    budget: Budget,
+    *,
+    experiment: str,
+    metric: str = "balanced_accuracy",
+    selection: str = "last",
+) -> list[Row]:
+    """First of each pair minus second, over persons, by trial; p by sign flips, adjusted by Holm.
+
+    The adjustment is over the pairs given here. Pairs that could not be trained are left out.
+    """
+    rows = []
+    for first, second in pairs:
+        both = first.runs(grid, budget), second.runs(grid, budget)
+        if not both[0] or len(both[0]) != len(both[1]):
+            continue
+        tables = [
+            [run.predictions[run.predictions["selection"] == selection] for run in runs]
+            for runs in both
+        ]
+        found = compare(tables[0], tables[1], metric)
+        run = both[0][0]
+        rows.append(
+            Row(
+                experiment=experiment,
+                system=f"{first.system} − {second.system}",
+                dataset=first.data,
+                data_kind=run.data_kind,
+                dimension=run.dimension,
+                metric=f"difference_{metric}",
+                value=found.test.mean,
+                low=found.test.low,
+                high=found.test.high,
+                protocol=run.about["protocol_name"],
+                selection=selection,
+                unit="trial",
+                n=found.test.n,
+                n_subjects=found.test.n,
+                seed=run.about["train"]["seed"],
+                config=fingerprint([one.about["fingerprint"] for runs in both for one in runs]),
+                manifest=run.about["manifest"],
+                version=run.about["version"],
+                p=found.test.p,
+            )
+        )
+    if not rows:
+        return rows
+    adjusted = holm([row.p for row in rows])
+    return [dataclasses.replace(row, p=float(p)) for row, p in zip(rows, adjusted, strict=True)]
+
+
+def every(stores: Mapping[str, Path], budget: Budget) -> list[tuple[str, str]]:
+    """Pairs of store and dimension."""
+    return [(data, dimension) for data in stores for dimension in budget.dimensions]
