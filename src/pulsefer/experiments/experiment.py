@@ -152,7 +152,7 @@ def pooled(
     for selection, table in pd.concat(tables, ignore_index=True).groupby("selection", sort=True):
         found = rows_of(
             runs[0], table, experiment=experiment, unit=unit, dataset=dataset,
-            protocol=runs[0].about["protocol_name"], selection=str(selection), compared=True,
+            protocol=runs[0].about["protocol_name"], selection=str(selection), compared=False,
             config=fingerprint([run.about["fingerprint"] for run in runs]),
             manifest=runs[0].about["manifest"],
         )  # fmt: skip

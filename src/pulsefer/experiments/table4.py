@@ -41,7 +41,8 @@ def arms(stores: Mapping[str, Path], budget: Budget) -> list[Arm]:
     for data, dimension in every(stores, budget):
         for beta in TABLE_4:
             train = budget.train(0, heart_rate=beta > 0)
-            train = dataclasses.replace(train, weights=LossWeights(beta=beta))
+            if beta:  # without the head there is nothing to weigh, and the training is Table 3's
+                train = dataclasses.replace(train, weights=LossWeights(beta=beta))
             found += _cell(data, dimension, beta).arms(stores[data], budget, train)
     return found
 
