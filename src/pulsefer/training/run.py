@@ -130,7 +130,7 @@ def train(
             windows,
             fold,
             config,
-            folder=folder / "folds" / _name(fold),
+            folder=fold_folder(folder, fold),
             start=start,
             advance=advance,
         )
@@ -283,9 +283,10 @@ def _claim(folder: Path, about: dict[str, Any]) -> None:
         part.write_text(json.dumps(about, indent=1, sort_keys=True), "utf-8")
 
 
-def _name(fold: Split) -> str:
+def fold_folder(folder: Path, fold: Split) -> Path:
+    """Where a fold of the run in `folder` is: RUN/folds/03, or RUN/folds/deap-s01-03."""
     person = fold.within.replace("/", "-") + "-" if fold.within else ""
-    return f"{person}{fold.fold:02d}"
+    return folder / "folds" / f"{person}{fold.fold:02d}"
 
 
 def _write_tables(
