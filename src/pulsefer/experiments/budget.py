@@ -29,6 +29,7 @@ class Budget:
         dropout: In the emotion head; 0 where what is to be learned in few steps must not be hidden
             half the time.
         hr_start: See `TrainConfig`.
+        n_frames: Of a window of 1 s. Choice of the paper preset: 5.
         window_step_s: From one window's start to the next; None leaves no gap.
         dimensions: Ratings that are learned.
     """
@@ -40,12 +41,13 @@ class Budget:
     batch_size: int
     dropout: float
     hr_start: Literal["default", "train_mean"]
+    n_frames: int
     window_step_s: float | None
     dimensions: tuple[str, ...]
 
-    def windows(self, dimension: str, *, n_frames: int = 5) -> WindowConfig:
+    def windows(self, dimension: str) -> WindowConfig:
         """The paper's likely windows of 1 s."""
-        return WindowConfig(n_frames=n_frames, step_s=self.window_step_s, dimension=dimension)
+        return WindowConfig(n_frames=self.n_frames, step_s=self.window_step_s, dimension=dimension)
 
     def protocol(self, by: By) -> Protocol:
         """A protocol with this many folds; blocks need three, one of them to choose an epoch by."""
@@ -63,7 +65,7 @@ class Budget:
 
 
 SIZES: Mapping[BudgetName, Budget] = {
-    "smoke": Budget("smoke", 1, 2, 1, 16, 0.0, "train_mean", 2.0, ("valence",)),
-    "desk": Budget("desk", 2, 3, 8, 16, 0.0, "train_mean", None, ("valence",)),
-    "paper": Budget("paper", 5, 5, 15, 64, 0.5, "default", None, ("valence", "arousal")),
+    "smoke": Budget("smoke", 1, 2, 1, 16, 0.0, "train_mean", 3, 2.0, ("valence",)),
+    "desk": Budget("desk", 2, 2, 12, 8, 0.0, "train_mean", 3, 2.0, ("valence",)),
+    "paper": Budget("paper", 5, 5, 15, 64, 0.5, "default", 5, None, ("valence", "arousal")),
 }
