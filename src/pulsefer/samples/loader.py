@@ -6,16 +6,18 @@ Shape suffixes: B batch, T frames of a window, H height, W width, C colour.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from pulsefer.core.seeding import generator
 from pulsefer.samples.store import Store
 from pulsefer.samples.window import Windows, frame_indices
+
+T = TypeVar("T")
 
 
 class Batch(NamedTuple):
@@ -52,8 +54,10 @@ class WindowFrames(Dataset[Batch]):
 
     def __getitems__(self, positions: Sequence[int]) -> Batch:
         """The batch of several positions; PyTorch's loader calls this where it exists."""
-        chosen = self.indices[np.asarray(positions)]
-        frames = np.stack([self._frames(index) for index in chosen])
+        chosen = self.indices[np.asarray(positions, np.intp)]
+        # A part of a small batch may be empty, and has the shape of the others all the same.
+        some = chosen if len(chosen) else self.indices[:1]
+        frames = np.stack([self._frames(index) for index in some])[: len(chosen)]
         return Batch(
             torch.from_numpy(frames),
             torch.from_numpy(self.emotion[chosen]),
@@ -84,6 +88,33 @@ class Shuffled(Sampler[int]):
         return iter(generator(self.seed, "order", self.epoch).permutation(self.n).tolist())
 
 
+class Parts(Sampler[list[int]]):
+    """One part of every batch, for one of several processes: 65 in 2 parts are 33 and 32.
+
+    What the batches are does not depend on the number of parts, and all parts of a batch, one
+    after the other, are the batch.
+
+    Args:
+        order: Positions, the same for all parts; its `set_epoch` is called by Lightning.
+        batch_size: Positions per batch, over all parts.
+        part: Number of the part, from 0, and how many there are.
+    """
+
+    def __init__(self, order: Sampler[int], batch_size: int, part: tuple[int, int]) -> None:
+        self.sampler, self.part = order, part
+        self.batches = BatchSampler(order, batch_size, drop_last=False)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        number, count = self.part
+        for batch in self.batches:
+            small, more = divmod(len(batch), count)
+            begin = number * small + min(number, more)
+            yield batch[begin : begin + small + (number < more)]
+
+
 def loader(
     store: Store,
     windows: Windows,
@@ -91,6 +122,7 @@ def loader(
     *,
     batch_size: int = 64,
     shuffle_seed: int | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> DataLoader[Batch]:
     """Batches of some windows.
 
@@ -98,13 +130,22 @@ def loader(
         store: Where the frames are.
         windows: What `window` gave.
         indices: Which of them; positions in `windows.windows`.
-        batch_size: Paper: 64. The last batch may be smaller, and the batch RMSE then counts it as
-            much as a whole one.
+        batch_size: Paper: 64; over all parts. The last batch may be smaller, and the batch RMSE
+            then counts it as much as a whole one.
         shuffle_seed: None keeps the order.
+        part: Which part of every batch, and of how many; see `Parts`.
     """
-    data = WindowFrames(store, windows, indices)
-    order = None if shuffle_seed is None else Shuffled(len(data), shuffle_seed)
-    return DataLoader(data, batch_size, sampler=order, collate_fn=_as_it_is)
+    return in_batches(WindowFrames(store, windows, indices), batch_size, shuffle_seed, part)
+
+
+def in_batches(
+    data: Dataset[T], batch_size: int, shuffle_seed: int | None, part: tuple[int, int]
+) -> DataLoader[T]:
+    """Batches of anything that gathers a whole one at once; arguments as those of `loader`."""
+    n = len(data)  # type: ignore[arg-type]
+    order = SequentialSampler(range(n)) if shuffle_seed is None else Shuffled(n, shuffle_seed)
+    parts = Parts(order, batch_size, part)
+    return DataLoader(data, batch_sampler=parts, collate_fn=_as_it_is)
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -22,7 +22,8 @@ class TrainConfig:
         model: The network; `model.heart_rate` False is the paper's STL, True its MTL.
         weights: alpha and beta of equation (7).
         epochs: Passes over the training side.
-        batch_size: Windows per step. The batch RMSE of equation (6) depends on it.
+        batch_size: Windows per step, over all processes (`training.parallel`). The batch RMSE of
+            equation (6) depends on it.
         learning_rate: Of Adam.
         hr_start: "default" starts the heart-rate head as PyTorch does, some 79 bpm from the
             truth; "train_mean" starts its bias at the mean of the training side. Choice: default,

@@ -1,7 +1,8 @@
 """The epochs of one fit, whatever is learned: chance, checkpoints, history.
 
 What chance decides is a function of the seed and the place in the training: the order of the
-samples, and the state of the generator behind dropout, which is set anew before every step. So a
+samples, and the state of the generator behind dropout, which is set anew before every step (each
+of several processes has its own). So a
 checkpoint at an epoch's end (weights, optimiser, history) is all that an exact resume needs. The
 bytes are those of one machine and number of threads; on a GPU not every kernel repeats itself.
 """
@@ -14,6 +15,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
@@ -28,6 +30,7 @@ from torch.utils.data import DataLoader
 from pulsefer.core.files import whole_file
 from pulsefer.core.seeding import derive_seed
 from pulsefer.training.config import Selection
+from pulsefer.training.parallel import first_does, this_process, trainer_settings
 
 Advance = Callable[[float], None]
 Peek = Callable[[], Mapping[str, float]]
@@ -79,12 +82,13 @@ def run_epochs(
         peek: Gives figures of the test side after every epoch, `test_accuracy` among them: the
             first epoch where that is highest is kept as best_on_test. None looks at nothing.
     """
+    last = folder / "last.pt"
+    resume = last if first_does(last.is_file) else None
     with _quiet(), _interruptible():
         trainer = Trainer(
             max_epochs=n_epochs,
             precision=precision,
-            accelerator="auto",
-            devices=1,
+            **trainer_settings(),
             # "warn", for a GPU may have no deterministic kernel of the pooling's gradient.
             deterministic="warn",
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
@@ -99,12 +103,10 @@ def run_epochs(
             module,
             train,
             validation,
-            ckpt_path=folder / "last.pt" if (folder / "last.pt").is_file() else None,
+            ckpt_path=resume,
             weights_only=True,
         )
-    for name in get_args(Selection):
-        if (checkpoint := folder / f"{name}.pt").is_file():
-            _to_safetensors(checkpoint, folder / f"{name}.safetensors")
+    first_does(partial(_to_safetensors, folder))
 
 
 def load_weights(model: nn.Module, folder: Path, selection: Selection) -> None:
@@ -120,12 +122,16 @@ def drop_checkpoints(folder: Path) -> None:
         (folder / f"{name}.pt").unlink(missing_ok=True)
 
 
-def _to_safetensors(checkpoint: Path, file: Path) -> None:
+def _to_safetensors(folder: Path) -> None:
     from safetensors.torch import save_file
 
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    with whole_file(file) as part:
-        save_file({name.removeprefix("model."): state[name].contiguous() for name in state}, part)
+    for rule in get_args(Selection):
+        if not (checkpoint := folder / f"{rule}.pt").is_file():
+            continue
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+        tensors = {name.removeprefix("model."): state[name].contiguous() for name in state}
+        with whole_file(folder / f"{rule}.safetensors") as part:
+            save_file(tensors, part)
 
 
 class _Epochs(Callback):
@@ -156,7 +162,10 @@ class _Epochs(Callback):
         self, trainer: Trainer, _module: LightningModule, _batch: Any, batch_idx: int
     ) -> None:
         # Before every step, not every epoch: a loader that starts again draws from the generator.
-        torch.manual_seed(derive_seed(self.seed, trainer.current_epoch, batch_idx))
+        # Choice: each of several processes has masks of its own, the first those of one process.
+        rank = this_process().rank
+        own = (rank,) if rank else ()
+        torch.manual_seed(derive_seed(self.seed, trainer.current_epoch, batch_idx, *own))
 
     def on_train_epoch_end(self, trainer: Trainer, _module: LightningModule) -> None:
         figures = {
@@ -165,10 +174,13 @@ class _Epochs(Callback):
             for name, value in sums.figures(side).items()
         }
         if self.peek:
-            figures.update(self.peek())
+            figures.update(first_does(self.peek))
         self.history.append({"epoch": float(trainer.current_epoch + 1), **figures})
         for logger in trainer.loggers:
             logger.log_metrics(figures, trainer.current_epoch + 1)
+        if not this_process().first:
+            trainer.save_checkpoint(self.folder / "last.pt")  # takes part, and writes nothing
+            return
         with whole_file(self.folder / "last.pt") as part:
             trainer.save_checkpoint(part)
             # The chosen epoch first: a kill between the two repeats the epoch and writes it again.

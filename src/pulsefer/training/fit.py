@@ -23,6 +23,7 @@ from pulsefer.training.config import Selection, TrainConfig
 from pulsefer.training.epochs import RULES, Advance, drop_checkpoints, load_weights, run_epochs
 from pulsefer.training.hr_scale import HeartRateScale, scale_of
 from pulsefer.training.module import TwoTasks, predict, prediction_table
+from pulsefer.training.parallel import first_does, meet, this_process
 from pulsefer.training.training_side import training_side
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ def fit(
 ) -> Fold:
     """Train on one side of a split, predict the other.
 
+    Where a launcher started several processes, all call this and have the same result; the first
+    writes, predicts and calls `advance` (see `parallel`).
+
     Both results are kept: that of the last epoch, and that of the epoch with the lowest
     cross-entropy on the validation part where there is one. The test part chooses nothing, unless
     `peek_at_test` asks for a third result, that of the epoch which does best on it.
@@ -79,14 +83,13 @@ def fit(
         ValueError: a frozen CNN that was not given, or one for another input.
     """
     folder = Path(folder)
-    history_file, predictions_file = folder / "history.csv", folder / "predictions.parquet"
-    if predictions_file.is_file():
-        drop_checkpoints(folder)
+    meet([config, split, windows.config, len(windows.windows)])
+    advance = advance if this_process().first else None
+    if done := first_does(partial(_finished, folder)):
         if advance:
             advance(config.epochs)
-        return Fold(folder, pd.read_csv(history_file), pd.read_parquet(predictions_file))
-    folder.mkdir(parents=True, exist_ok=True)
-    sweep(folder)
+        return done
+    first_does(partial(_begin, folder))
     require_start(config, start, store)
     _refuse_one_class(windows, split)
     learning = [windows.windows[index] for index in split.train]
@@ -98,6 +101,7 @@ def fit(
     if "best_on_test" in rules:
         tested = loader(store, learned, split.test, batch_size=256)
         peek = partial(module.peek, tested)
+    own = this_process().part
     run_epochs(
         module,
         {"train": module.train_sums, "validation": module.validation_sums},
@@ -105,8 +109,11 @@ def fit(
             store, learned, split.train,
             batch_size=config.batch_size,
             shuffle_seed=derive_seed(config.seed, "order", split.name, split.fold),
+            part=own,
         ),
-        loader(store, learned, split.validation, batch_size=256) if split.validation else None,
+        loader(store, learned, split.validation, batch_size=256, part=own)
+        if split.validation
+        else None,
         folder=folder,
         n_epochs=config.epochs,
         precision=config.precision,
@@ -115,11 +122,29 @@ def fit(
         advance=advance,
         peek=peek,
     )  # fmt: skip
-    predictions = _predictions(store, windows, split, rules, module.model, folder, scale)
-    with whole_file(predictions_file) as part:
-        predictions.to_parquet(part, index=False)
+
+    def finish() -> Fold:
+        predictions = _predictions(store, windows, split, rules, module.model, folder, scale)
+        with whole_file(folder / "predictions.parquet") as part:
+            predictions.to_parquet(part, index=False)
+        drop_checkpoints(folder)
+        return Fold(folder, pd.read_csv(folder / "history.csv"), predictions)
+
+    return first_does(finish)
+
+
+def _finished(folder: Path) -> Fold | None:
+    """What an earlier call left, if it came to the end."""
+    if not (folder / "predictions.parquet").is_file():
+        return None
     drop_checkpoints(folder)
-    return Fold(folder, pd.read_csv(history_file), predictions)
+    history = pd.read_csv(folder / "history.csv")
+    return Fold(folder, history, pd.read_parquet(folder / "predictions.parquet"))
+
+
+def _begin(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
 
 
 def require_start(config: TrainConfig, start: CnnWeights | None, store: Store) -> None:
@@ -189,6 +214,12 @@ def _rules(split: Split, config: TrainConfig) -> tuple[Selection, ...]:
 
 
 def _refuse_one_class(windows: Windows, split: Split) -> None:
+    """One label only, over persons, is a mistake; of one person it is what the person felt.
+
+    Choice: a network of one person with one label is trained all the same, and learns to say it.
+    """
+    if split.within:
+        return
     found = {windows.windows[index].emotion for index in split.train}
     if found != {0, 1}:
         raise BadInput(

@@ -21,11 +21,15 @@ from pulsefer.samples.loader import Batch
 from pulsefer.samples.window import Windows
 from pulsefer.training.config import Selection, TrainConfig
 from pulsefer.training.hr_scale import HeartRateScale
+from pulsefer.training.parallel import counted_once, joined, this_process
 from pulsefer.training.training_side import TrainingSide
 
 
 class TwoTasks(LightningModule):
     """Emotion and, where the network has the head, heart rate.
+
+    On several processes the losses and the sums are those of the joined batch (`parallel`): the
+    figures of an epoch are the same on all, and count every window once.
 
     Sums over the epoch are kept, not means of batches: a smaller last batch must not count more,
     and a root of a mean is not a mean of roots.
@@ -38,24 +42,36 @@ class TwoTasks(LightningModule):
         self.model.cnn.requires_grad_(not config.freeze_cnn)
         self.train_sums = Sums()
         self.validation_sums = Sums()
+        self.head_rests = False
 
     def training_step(self, batch: Batch, _number: int) -> Tensor:
         """Equation (7); a batch without any valid heart rate has only the first term."""
-        output = self.model(to_float(batch.frames))
-        losses = {"emotion": binary_cross_entropy(output.emotion_logit, batch.emotion)}
+        own = self.model(to_float(batch.frames))
+        output, emotion, hr_bpm = of_all(own, batch)
+        losses = {"emotion": binary_cross_entropy(output.emotion_logit, emotion)}
         if output.hr_bpm is not None:
-            rmse = batch_rmse(output.hr_bpm, batch.hr_bpm)
+            rmse = batch_rmse(output.hr_bpm, hr_bpm)
             if rmse is not None:
                 losses["heart_rate"] = rmse
-        self.train_sums.add(batch, output, losses["emotion"])
+        self.train_sums.add(output, emotion, hr_bpm, losses["emotion"])
         weights = self.config.weights.by_task(heart_rate="heart_rate" in losses)
-        return weighted_sum(losses, weights)
+        loss = counted_once(weighted_sum(losses, weights))
+        self.head_rests = own.hr_bpm is not None and "heart_rate" not in losses
+        if self.head_rests and not this_process().alone:
+            # The processes wait for every weight's gradient of each other.
+            loss = loss + 0.0 * own.hr_bpm.sum()
+        return loss
+
+    def on_before_optimizer_step(self, _optimizer: torch.optim.Optimizer) -> None:
+        """A head without a loss rests: a gradient of zero would let Adam's momentum move it."""
+        if self.head_rests and self.model.heart_rate is not None:
+            self.model.heart_rate.zero_grad(set_to_none=True)
 
     def validation_step(self, batch: Batch, _number: int) -> None:
         """The same sums on the held-out part."""
-        output = self.model(to_float(batch.frames))
-        loss = binary_cross_entropy(output.emotion_logit, batch.emotion)
-        self.validation_sums.add(batch, output, loss)
+        output, emotion, hr_bpm = of_all(self.model(to_float(batch.frames)), batch)
+        loss = binary_cross_entropy(output.emotion_logit, emotion)
+        self.validation_sums.add(output, emotion, hr_bpm, loss)
 
     def peek(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Cross-entropy and accuracy of a side that takes no part; the training does not notice."""
@@ -66,7 +82,7 @@ class TwoTasks(LightningModule):
                 there = Batch(*(part.to(self.device) for part in batch))
                 output = self.model(to_float(there.frames))
                 loss = binary_cross_entropy(output.emotion_logit, there.emotion)
-                sums.add(there, output, loss)
+                sums.add(output, there.emotion, there.hr_bpm, loss)
         self.train(was_training)
         figures = sums.figures("test")
         return {name: figures[name] for name in ("test_bce", "test_accuracy")}
@@ -76,6 +92,16 @@ class TwoTasks(LightningModule):
         fused = self.device.type in ("cpu", "cuda")
         learning = [one for one in self.model.parameters() if one.requires_grad]
         return torch.optim.Adam(learning, lr=self.config.learning_rate, fused=fused)
+
+
+def of_all(own: Output, batch: Batch) -> tuple[Output, Tensor, Tensor]:
+    """Answers, emotions and heart rates of the whole batch, of which this process has a part."""
+    known = (own.emotion_logit, batch.emotion, batch.hr_bpm)
+    if own.hr_bpm is None:
+        logit, emotion, hr_bpm = joined(*known)
+        return Output(logit, None), emotion, hr_bpm
+    logit, emotion, hr_bpm, answer = joined(*known, own.hr_bpm)
+    return Output(logit, answer), emotion, hr_bpm
 
 
 class Sums:
@@ -89,17 +115,17 @@ class Sums:
         self.n = self.n_hr = 0
         self.bce = self.right = self.squares = 0.0
 
-    def add(self, batch: Batch, output: Output, bce: Tensor) -> None:
+    def add(self, output: Output, emotion: Tensor, true_bpm: Tensor, bce: Tensor) -> None:
         """Count one batch; nothing here takes part in the gradient."""
         with torch.no_grad():
-            n = len(batch.emotion)
+            n = len(emotion)
             self.n += n
             self.bce += float(bce) * n
             high = output.emotion_logit > 0
-            self.right += float((high == (batch.emotion > 0.5)).sum())
+            self.right += float((high == (emotion > 0.5)).sum())
             if output.hr_bpm is not None:
-                valid = batch.hr_bpm.isfinite()
-                error = (output.hr_bpm.float() - batch.hr_bpm)[valid]
+                valid = true_bpm.isfinite()
+                error = (output.hr_bpm.float() - true_bpm)[valid]
                 self.n_hr += int(valid.sum())
                 self.squares += float(error.square().sum())
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -27,10 +28,11 @@ from pulsefer.models.frame_affect import DIMENSIONS, FrameAffect, FrameAffectCon
 from pulsefer.models.pixels import to_float
 from pulsefer.objectives.affect import bce, ccc_loss, mse
 from pulsefer.samples.face_store import FaceStore
-from pulsefer.samples.loader import Shuffled
+from pulsefer.samples.loader import in_batches
 from pulsefer.samples.split import Split
 from pulsefer.training.config import Selection
 from pulsefer.training.epochs import RULES, Advance, drop_checkpoints, load_weights, run_epochs
+from pulsefer.training.parallel import counted_once, first_does, joined, meet, this_process
 
 Loss = Literal["mse", "ccc"]
 
@@ -48,7 +50,7 @@ class PretrainConfig:
         target: "regression" of the values, or "binary": above 0 or not.
         loss: Of a regression: "mse", or "ccc" (1 minus the concordance of the batch).
         epochs: Passes over the training side.
-        batch_size: Pictures per step.
+        batch_size: Pictures per step, over all processes (`training.parallel`).
         learning_rate: Of Adam.
         dropout: In the head that is dropped afterwards.
         folds: How many; each needs a person of its own.
@@ -121,7 +123,7 @@ class Faces(Dataset[FaceBatch]):
 
     def __getitems__(self, positions: Sequence[int]) -> FaceBatch:
         """The batch of several positions; PyTorch's loader calls this where it exists."""
-        chosen = self.indices[np.asarray(positions)]
+        chosen = self.indices[np.asarray(positions, np.intp)]
         return FaceBatch(
             torch.from_numpy(self.store.faces(chosen)),
             torch.from_numpy(self.target[chosen]),
@@ -149,11 +151,10 @@ def faces_loader(
     *,
     batch_size: int = 256,
     shuffle_seed: int | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> DataLoader[FaceBatch]:
     """Batches of some faces; without a seed in their order."""
-    data = Faces(store, target, indices)
-    order = None if shuffle_seed is None else Shuffled(len(data), shuffle_seed)
-    return DataLoader(data, batch_size, sampler=order, collate_fn=_as_it_is)
+    return in_batches(Faces(store, target, indices), batch_size, shuffle_seed, part)
 
 
 def fit_fold(
@@ -181,15 +182,15 @@ def fit_fold(
     Raises:
         BadInput: the training side has no labels, or with a binary target only one.
     """
-    history_file, predictions_file = folder / "history.csv", folder / "predictions.parquet"
-    if predictions_file.is_file():
-        drop_checkpoints(folder)
+    meet([config, split, len(store)])
+    advance = advance if this_process().first else None
+    if done := first_does(partial(_finished, folder)):
         if advance:
             advance(config.epochs)
-        return pd.read_csv(history_file), pd.read_parquet(predictions_file)
+        return done
     _refuse_unlearnable(store, split, config.target)
-    folder.mkdir(parents=True, exist_ok=True)
-    sweep(folder)
+    first_does(partial(_begin, folder))
+    own = this_process().part
     torch.manual_seed(derive_seed(config.seed, "weights"))
     module = OneFrame(config)
     run_epochs(
@@ -199,8 +200,11 @@ def fit_fold(
             store, config.target, split.train,
             batch_size=config.batch_size,
             shuffle_seed=derive_seed(config.seed, "order", split.fold),
+            part=own,
         ),
-        faces_loader(store, config.target, split.validation) if split.validation else None,
+        faces_loader(store, config.target, split.validation, part=own)
+        if split.validation
+        else None,
         folder=folder,
         n_epochs=config.epochs,
         precision=config.precision,
@@ -208,11 +212,28 @@ def fit_fold(
         seed=derive_seed(config.seed, "dropout", split.fold),
         advance=advance,
     )  # fmt: skip
-    predictions = _predictions(store, split, config, module.model, folder)
-    with whole_file(predictions_file) as part:
-        predictions.to_parquet(part, index=False)
+
+    def finish() -> tuple[pd.DataFrame, pd.DataFrame]:
+        predictions = _predictions(store, split, config, module.model, folder)
+        with whole_file(folder / "predictions.parquet") as part:
+            predictions.to_parquet(part, index=False)
+        drop_checkpoints(folder)
+        return pd.read_csv(folder / "history.csv"), predictions
+
+    return first_does(finish)
+
+
+def _finished(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """What an earlier call left, if it came to the end."""
+    if not (folder / "predictions.parquet").is_file():
+        return None
     drop_checkpoints(folder)
-    return pd.read_csv(history_file), predictions
+    return pd.read_csv(folder / "history.csv"), pd.read_parquet(folder / "predictions.parquet")
+
+
+def _begin(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
 
 
 class OneFrame(LightningModule):
@@ -226,20 +247,21 @@ class OneFrame(LightningModule):
         self.validation_sums = AffectSums(config)
 
     def training_step(self, batch: FaceBatch, _number: int) -> Tensor:
-        """The loss of one batch."""
-        logit = self.model(to_float(batch.faces)).float()
-        self.train_sums.add(logit, batch.target)
+        """The loss of one batch, of which each of several processes has a part."""
+        logit, target = joined(self.model(to_float(batch.faces)).float(), batch.target)
+        self.train_sums.add(logit, target)
         if self.config.target == "binary":
-            loss = bce(logit, batch.target)
+            loss = bce(logit, target)
         else:
             of = mse if self.config.loss == "mse" else ccc_loss
-            loss = of(torch.sigmoid(logit), batch.target)
+            loss = of(torch.sigmoid(logit), target)
         # A last batch of one picture has no concordance: Adam's momentum alone moves the weights.
-        return logit.sum() * 0.0 if loss is None else loss
+        return counted_once(logit.sum() * 0.0 if loss is None else loss)
 
     def validation_step(self, batch: FaceBatch, _number: int) -> None:
         """The same sums on the held-out part."""
-        self.validation_sums.add(self.model(to_float(batch.faces)).float(), batch.target)
+        logit = self.model(to_float(batch.faces)).float()
+        self.validation_sums.add(*joined(logit, batch.target))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam, as in the training itself."""
@@ -336,8 +358,3 @@ def _refuse_unlearnable(store: FaceStore, split: Split, target: Target) -> None:
                 found=f"only {sorted(found)}" if found else "none",
                 remedy="fewer folds, or more pictures",
             )
-
-
-def _as_it_is(batch: Any) -> Any:
-    """`__getitems__` has gathered the batch already."""
-    return batch
