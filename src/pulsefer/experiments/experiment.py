@@ -124,6 +124,7 @@ def pooled(
     unit: Unit = "trial",
     x_name: str = "",
     x: float = float("nan"),
+    predictions: Sequence[pd.DataFrame] = (),
 ) -> list[Row]:
     """All scores of the same arm over several seeds, for each selection rule.
 
@@ -139,14 +140,16 @@ def pooled(
         unit: Count windows, or trials.
         x_name: See `Row`.
         x: See `Row`.
+        predictions: What the runs predicted where they were asked otherwise, as by
+            `training.probe`; empty takes their own.
     """
     tables = [
-        run.predictions.assign(
+        table.assign(
             # A trial of another seed is another answer, not a part of the same mean.
-            trial=run.predictions["trial"] + f"#{number}",
-            fold=run.predictions["fold"] + 10_000 * number,
+            trial=table["trial"] + f"#{number}",
+            fold=table["fold"] + 10_000 * number,
         )
-        for number, run in enumerate(runs)
+        for number, table in enumerate(predictions or [run.predictions for run in runs])
     ]
     rows = []
     for selection, table in pd.concat(tables, ignore_index=True).groupby("selection", sort=True):
