@@ -1,0 +1,130 @@
+"""Is it the heart rate, or any second task? The network with placebo targets beside the true one.
+
+The claim before it runs: if learning the heart rate teaches physiology, the emotion is read better
+beside the true heart rate than beside a placebo: the rates of other trials, each person's mean, a
+random number. If the person's mean helps as much as the truth, what was learned is who is who.
+
+    pulsefer reproduce placebo --store DEAP --budget paper
+
+Two specimens hold the answer. In one, the heart follows the arousal that is felt, a flush shows it,
+and nothing else does; ratings are a noisy report of it: the true heart rate must help. In the
+other, a heart rate belongs to the person and to nothing else: the truth is each person's mean, and
+cannot help more than that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from pulsefer.datasets.synthetic import Effects
+from pulsefer.experiments.arms import Cell, differences
+from pulsefer.experiments.budget import Budget
+from pulsefer.experiments.experiment import SMOKE, Experiment, Specimen
+from pulsefer.experiments.grid import Arm, Grid
+from pulsefer.objectives.weighted_sum import LossWeights
+from pulsefer.reports.row import Row
+from pulsefer.samples.placebo import AUXILIARIES, Auxiliary
+from pulsefer.samples.split import By
+
+SYSTEMS: Mapping[str, Auxiliary | None] = {
+    "STL": None,
+    **{f"MTL, {auxiliary}": auxiliary for auxiliary in AUXILIARIES},
+}
+"""Arms by name, and what their heart-rate head is taught; `samples.placebo.MEANING` says it."""
+TRUE = "MTL, true"
+
+HELPS = Specimen(
+    "heart follows arousal",
+    Effects(
+        expression=0.0, arousal_to_hr_bpm=25.0, hr_to_flush=0.15, hr_of_subject=0.0, hr_sd_bpm=5.0,
+        hr_gap_bpm=0.0, rating_noise=2.0,
+    ),
+    subjects=10, trials=10, seconds=8.0, fps_hz=12.5, width_px=192, height_px=160,
+)  # fmt: skip
+"""The positive control: a rating is a noisy report of what the flush shows and the pulse tells."""
+CANNOT_HELP = dataclasses.replace(
+    HELPS,
+    name="heart belongs to the person",
+    effects=Effects(
+        expression=0.6, arousal_to_hr_bpm=0.0, hr_to_flush=0.15, hr_of_subject=1.0, hr_gap_bpm=0.0,
+    ),
+)  # fmt: skip
+"""The negative control: all trials of a person have one heart rate."""
+CONTROLS = {one.name: one for one in (HELPS, CANNOT_HELP)}
+
+CONTROL_BETA = 0.1
+"""Choice: ten times the paper's weight of the heart rate in the two controls: in the few steps of
+their trainings, what the second task does is to be seen at all. On stores it is the paper's."""
+
+
+def _budget(data: str, budget: Budget) -> Budget:
+    """What a store is worth.
+
+    Choice: in the controls a window is one frame, for what is planted stands in every one; the
+    rating is arousal, which is what the heart may follow.
+    """
+    if data not in CONTROLS:
+        return budget
+    return dataclasses.replace(budget, n_frames=1, dimensions=("arousal",))
+
+
+def _cells(stores: Mapping[str, Path], budget: Budget) -> list[list[Cell]]:
+    """The arms that are compared with each other: those of one store, rating and protocol."""
+    protocols: tuple[By, ...] = ("subject", "trial_pooled")
+    return [
+        [Cell(data, dimension, system, by) for system in SYSTEMS]
+        for data in stores
+        for dimension in _budget(data, budget).dimensions
+        for by in (protocols if budget.name == "paper" else protocols[:1])
+    ]
+
+
+def arms(stores: Mapping[str, Path], budget: Budget) -> list[Arm]:
+    """Every target for the heart-rate head on the same folds with the same seeds."""
+    found = []
+    for cell in (cell for group in _cells(stores, budget) for cell in group):
+        auxiliary = SYSTEMS[cell.system]
+        train = budget.train(0, heart_rate=auxiliary is not None)
+        if cell.data in CONTROLS and auxiliary is not None:
+            train = dataclasses.replace(train, weights=LossWeights(beta=CONTROL_BETA))
+        found += [
+            dataclasses.replace(arm, auxiliary=auxiliary or "true")
+            for arm in cell.arms(stores[cell.data], _budget(cell.data, budget), train)
+        ]
+    return found
+
+
+def rows(grid: Grid, stores: Mapping[str, Path], budget: Budget) -> list[Row]:
+    """Scores of every arm, and the true target minus each of the others, paired over persons.
+
+    The p values are adjusted for the comparisons of one store, rating and protocol. A placebo's
+    heart rates are no heart rates, so of those arms only the emotion is scored.
+    """
+    found = []
+    for group in _cells(stores, budget):
+        found += [
+            row
+            for cell in group
+            for row in cell.rows(grid, budget, "placebo")
+            if row.dimension != "heart rate" or cell.system == TRUE
+        ]
+        (true,) = (cell for cell in group if cell.system == TRUE)
+        pairs = [(true, cell) for cell in group if cell is not true]
+        found += differences(pairs, grid, budget, experiment="placebo")
+    return found
+
+
+def specimens(budget: Budget) -> list[Specimen]:
+    """The two controls; for a smoke test small faces."""
+    return [SMOKE] if budget.name == "smoke" else list(CONTROLS.values())
+
+
+EXPERIMENT = Experiment(
+    name="placebo",
+    claim="The true heart rate teaches more than a placebo in its place.",
+    specimens=specimens,
+    arms=arms,
+    rows=rows,
+)
