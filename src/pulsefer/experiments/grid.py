@@ -10,7 +10,6 @@ experiment: two experiments that want the same training share it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from pulsefer.samples.store import Store, open_stores
 from pulsefer.samples.window import WindowConfig, Windows, window
 from pulsefer.samples.window_file import read_windows, write_windows
 from pulsefer.training.config import Protocol, TrainConfig
-from pulsefer.training.run import Run, epochs_done, epochs_of, open_run, train
+from pulsefer.training.run import Run, epochs_done, epochs_of, open_run, steps_of, train
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,7 @@ class Job:
         windows: OUT/windows/<key>.parquet.
         n_windows: How many there are.
         n_epochs: Of all folds together.
+        n_steps: Of the optimiser, in all of them.
     """
 
     arm: Arm
@@ -71,6 +71,7 @@ class Job:
     windows: Path
     n_windows: int
     n_epochs: int
+    n_steps: int
 
     @property
     def done(self) -> bool:
@@ -138,6 +139,7 @@ def plan(
             Job(
                 arm, out / "runs" / key, files[arm.name], len(windows.windows),
                 epochs_of(windows, arm.protocol, arm.train, final=False),
+                steps_of(windows, arm.protocol, arm.train),
             )
         )  # fmt: skip
     return jobs
@@ -193,9 +195,7 @@ def estimate_s(jobs: Sequence[Job], *, workers: int = 1) -> float:
         kind = (job.arm.windows.n_frames, job.arm.train.batch_size, job.arm.train.model)
         if kind not in per_step:
             per_step[kind] = _step_s(job.arm)
-        share = 1 - 1 / job.arm.protocol.folds if isinstance(job.arm.protocol.folds, int) else 1
-        steps = math.ceil(job.n_windows * share / job.arm.train.batch_size)
-        total += job.n_epochs * steps * per_step[kind]
+        total += job.n_steps * per_step[kind]
     return total / max(workers, 1)
 
 

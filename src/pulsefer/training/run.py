@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -145,6 +146,13 @@ def train(
 def epochs_of(windows: Windows, protocol: Protocol, config: TrainConfig, *, final: bool) -> int:
     """Epochs that `train` will count, for a progress bar."""
     return config.epochs * (len(_folds(windows, protocol)) + final)
+
+
+def steps_of(windows: Windows, protocol: Protocol, config: TrainConfig) -> int:
+    """Steps of the optimiser that the folds of `train` will take."""
+    return config.epochs * sum(
+        math.ceil(len(fold.train) / config.batch_size) for fold in _folds(windows, protocol)
+    )
 
 
 def epochs_done(folders: Iterable[Path]) -> int:
