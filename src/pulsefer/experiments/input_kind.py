@@ -36,7 +36,7 @@ from pulsefer.training.probe import shuffled
 INPUTS: tuple[Input, ...] = get_args(Input)
 
 WINDOWS: Mapping[BudgetName, WindowConfig] = {
-    "smoke": WindowConfig(length_s=4.0, n_frames=20, step_s=2.0),
+    "smoke": WindowConfig(length_s=4.0, n_frames=10, step_s=4.0),
     "desk": WindowConfig(length_s=6.0, n_frames=30, step_s=1.0),
     "paper": PRESETS["pulse"],
 }

@@ -38,17 +38,17 @@ TRUE = "MTL, true"
 HELPS = Specimen(
     "heart follows arousal",
     Effects(
-        expression=0.0, arousal_to_hr_bpm=25.0, hr_to_flush=0.15, hr_of_subject=0.0, hr_sd_bpm=5.0,
-        hr_gap_bpm=0.0, rating_noise=2.0,
+        expression=0.0, arousal_to_hr_bpm=25.0, hr_to_flush=0.2, hr_of_subject=0.0, hr_sd_bpm=5.0,
+        hr_gap_bpm=0.0, rating_noise=1.5,
     ),
-    subjects=10, trials=10, seconds=8.0, fps_hz=12.5, width_px=192, height_px=160,
+    subjects=12, trials=10, seconds=8.0, fps_hz=12.5, width_px=192, height_px=160,
 )  # fmt: skip
 """The positive control: a rating is a noisy report of what the flush shows and the pulse tells."""
 CANNOT_HELP = dataclasses.replace(
     HELPS,
     name="heart belongs to the person",
     effects=Effects(
-        expression=0.6, arousal_to_hr_bpm=0.0, hr_to_flush=0.15, hr_of_subject=1.0, hr_gap_bpm=0.0,
+        expression=0.6, arousal_to_hr_bpm=0.0, hr_to_flush=0.2, hr_of_subject=1.0, hr_gap_bpm=0.0,
     ),
 )  # fmt: skip
 """The negative control: all trials of a person have one heart rate."""
