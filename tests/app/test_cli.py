@@ -17,8 +17,8 @@ from pulsefer.app.cli import run
 from pulsefer.media.video import encode
 
 COMMANDS = (
-    "demo", "data fake", "data check", "data prepare", "pretrain", "train", "evaluate", "analyze",
-    "info",
+    "demo", "data fake", "data check", "data prepare", "pretrain", "train", "evaluate", "report",
+    "analyze", "info",
     *(f"data {does} {name}" for does in ("fake", "check", "prepare")
       for name in ("deap", "mahnob_hci", "afew_va", "stills")),
 )  # fmt: skip

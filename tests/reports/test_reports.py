@@ -3,19 +3,13 @@ import math
 
 import pandas as pd
 import pytest
+from rich_rows import BARE, ROW
 
 from pulsefer.core.errors import BadInput
 from pulsefer.reports.figures import heart_rate_trace, intervals, learning_curves
 from pulsefer.reports.page import Page, Picture, write_page
-from pulsefer.reports.row import Row, append, read
-from pulsefer.reports.table import COLUMNS, cells, table
-
-ROW = Row(
-    experiment="demo", system="MTL", dataset="deap", data_kind="synthetic", dimension="valence",
-    metric="balanced_accuracy", value=0.625, low=0.5, high=0.75, protocol="subject",
-    selection="last", unit="window", n=120, n_subjects=6, seed=0, config="abc", manifest="def",
-    version="0.1.0", paper=0.963, paper_where="Table 3",
-)  # fmt: skip
+from pulsefer.reports.row import append, read
+from pulsefer.reports.table import COLUMNS, cells, number, table
 
 
 def test_rows_come_back_as_they_went_nan_included(tmp_path):
@@ -43,11 +37,14 @@ def test_a_line_cut_by_a_kill_costs_that_line_only(tmp_path):
     assert [row.seed for row in read(file)] == [0, 1]
 
 
-@pytest.mark.parametrize("line", ["not json", "[1, 2]", '{"surprise": 1}'])
+@pytest.mark.parametrize(
+    "line",
+    ["not json", "[1, 2]", '{"surprise": 1}', '{"experiment": "x"}', "\xff\xfe", "[" * 9999],
+)
 def test_a_foreign_line_is_refused_with_its_number(tmp_path, line):
     file = tmp_path / "rows.jsonl"
     append(file, [ROW])
-    with file.open("a") as end:
+    with file.open("a", encoding="latin-1") as end:
         end.write(line + "\n")
     with pytest.raises(BadInput, match=":2"):
         read(file)
@@ -85,7 +82,9 @@ def test_a_figure_whose_epoch_the_test_side_chose_says_so_wherever_it_stands(tmp
     labels = [text.get_text() for text in intervals(rows).axes[0].get_yticklabels()]
     assert labels == ["MTL, by subject, best_on_test", "MTL, by subject"]
     write_page(Page(title="t", found=[], rows=rows, pictures=[], how={}), tmp_path / "r.html")
-    assert '<td class="marked">best_on_test</td>' in (tmp_path / "r.html").read_text("utf-8")
+    html = (tmp_path / "r.html").read_text("utf-8")
+    assert '<td class="marked">best_on_test</td>' in html
+    assert html.count('<td class="ours marked">62.5 % †</td>') == 1
 
 
 def test_the_page_is_one_file_that_fetches_nothing_and_escapes_text(tmp_path):
@@ -105,7 +104,8 @@ def test_the_page_is_one_file_that_fetches_nothing_and_escapes_text(tmp_path):
     html = write_page(page, tmp_path / "report.html").read_text("utf-8")
     assert "<script" not in html
     assert "http" not in html.replace("http-equiv", "")
-    assert html.count("data:image/png;base64,") == 3
+    assert html.count("</svg>") == 3
+    assert "data:" not in html
     assert "Synthetic data" in html
     assert "96.3 % (Table 3)" in html
 
@@ -114,3 +114,19 @@ def test_a_page_of_real_rows_has_no_synthetic_banner(tmp_path):
     real = dataclasses.replace(ROW, data_kind="real")
     html = write_page(Page("t", ["f"], [real]), tmp_path / "r.html").read_text("utf-8")
     assert "Synthetic data" not in html
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "62.5 %"),
+        ({"metric": "leakage_gap"}, "+62.5 points"),
+        ({"metric": "difference_balanced_accuracy", "value": -0.0001}, "+0.0 points"),
+        ({"metric": "difference_hr_rmse_bpm", "value": -1.23}, "-1.2 bpm"),
+        ({"metric": "mcc", "value": math.nan}, "–"),
+        ({"metric": "surprise", "value": 1e300}, "1e+300"),
+    ],
+)
+def test_a_figure_has_the_unit_of_its_metric_and_a_difference_its_sign(changes, text):
+    row = dataclasses.replace(BARE, **changes)
+    assert number(row, row.value) == text

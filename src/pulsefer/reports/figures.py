@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pulsefer.reports.canvas import ACCENT, INK, LETTERS_PT, QUIET, SOFT, canvas, label, legend
+from pulsefer.reports.protocols import is_leaky
 from pulsefer.reports.row import Row
-from pulsefer.samples.split import LEAKY
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ACCENT = "#b3264a"
-QUIET = "#5b7c99"
-COLOURS = (QUIET, ACCENT, "#8a6d3b", "#4a7a4f")
+__all__ = ["ACCENT", "QUIET", "heart_rate_trace", "intervals", "learning_curves"]
+
+STYLES = ((QUIET, "-"), (ACCENT, "-"), (INK, "--"), (SOFT, ":"))
+"""Colour and line of the first, second ... system: told apart without colour too."""
 
 
 def learning_curves(histories: Mapping[str, pd.DataFrame], *, synthetic: bool) -> Figure:
@@ -27,36 +28,39 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], *, synthetic: bool) -
         histories: By name; columns epoch, train_bce, validation_bce (may be NaN).
         synthetic: Say so in the title.
     """
-    figure, axes = _figure(1, 2, height_in=3.4)
-    for (name, history), colour in zip(histories.items(), _cycle(len(histories)), strict=True):
+    figure, axes = canvas(2, height_in=5.2)
+    for number, (name, history) in enumerate(histories.items()):
+        colour, line = STYLES[number % len(STYLES)]
         for axis, column in zip(axes, ("train_bce", "validation_bce"), strict=True):
             if column in history and history[column].notna().any():
-                axis.plot(history["epoch"], history[column], color=colour, label=name, marker=".")
+                axis.plot(
+                    history["epoch"], history[column], color=colour, ls=line, marker=".",
+                    label=label(name),
+                )  # fmt: skip
     for axis, title in zip(axes, ("learning side", "held-out part"), strict=True):
         axis.set(title=title + (" (synthetic)" if synthetic else ""), xlabel="epoch")
         axis.set_ylabel("binary cross-entropy")
-        if axis.lines:
-            axis.legend(frameon=False, fontsize=8)
-        else:
+        legend(axis)
+        if not axis.lines:
             axis.text(0.5, 0.5, "no held-out part", ha="center", transform=axis.transAxes)
     return figure
 
 
 def intervals(rows: Sequence[Row], *, chance: float | None = None) -> Figure:
     """Values with their intervals, one line each: the leakage gap at a glance."""
-    figure, (axis,) = _figure(1, 1, height_in=1.1 + 0.42 * len(rows))
+    figure, (axis,) = canvas(1, height_in=1.1 + 0.42 * len(rows))
     for place, row in enumerate(reversed(rows)):
-        colour = ACCENT if row.protocol in LEAKY else QUIET
+        colour = ACCENT if is_leaky(row.protocol) else QUIET
         if not math.isnan(row.low):
             axis.plot(
                 [100 * row.low, 100 * row.high], [place, place], color=colour, lw=3, alpha=0.4
             )
         axis.plot([100 * row.value], [place], "o", color=colour)
         if not math.isnan(row.paper):
-            axis.plot([100 * row.paper], [place], "D", mfc="none", color="#333333", ms=6)
+            axis.plot([100 * row.paper], [place], "D", mfc="none", color=INK, ms=6)
     if chance is not None:
-        axis.axvline(100 * chance, color="#999999", ls="--", lw=1)
-        axis.text(100 * chance, len(rows) - 0.4, " chance", color="#777777", fontsize=8)
+        axis.axvline(100 * chance, color=SOFT, ls="--", lw=1)
+        axis.text(100 * chance, len(rows) - 0.4, " chance", color=SOFT, fontsize=LETTERS_PT - 1)
     axis.set_yticks(
         range(len(rows)),
         [
@@ -73,42 +77,22 @@ def intervals(rows: Sequence[Row], *, chance: float | None = None) -> Figure:
 
 
 def heart_rate_trace(readings: pd.DataFrame, *, planted_bpm: float | None = None) -> Figure:
-    """Heart rate over time with its quality as the depth of colour.
+    """Heart rate over time; the better a reading, the deeper its colour.
 
     Args:
         readings: What `Analyzer.video` gives: time_s, hr_bpm, hr_quality.
         planted_bpm: The truth of a specimen.
     """
-    figure, (axis,) = _figure(1, 1, height_in=2.8)
+    figure, (axis,) = canvas(1, height_in=2.8)
     if planted_bpm is not None:
-        axis.axhline(
-            planted_bpm, color="#333333", lw=1, ls="--", label=f"planted {planted_bpm:.1f}"
-        )
+        axis.axhline(planted_bpm, color=INK, lw=1, ls="--", label=f"planted {planted_bpm:.1f}")
     known = readings[readings["hr_bpm"].notna()]
-    axis.plot(known["time_s"], known["hr_bpm"], color=QUIET, lw=1)
-    dots = axis.scatter(
-        known["time_s"], known["hr_bpm"], c=known["hr_quality"], cmap="RdYlGn", vmin=0, vmax=1,
-        label="found by POS",
+    axis.plot(known["time_s"], known["hr_bpm"], color=QUIET, lw=1, alpha=0.5)
+    depth = (0.25 + 0.75 * known["hr_quality"].fillna(0.0)).clip(0, 1).to_numpy()
+    axis.scatter(
+        known["time_s"], known["hr_bpm"], color=QUIET, alpha=depth if len(depth) else None,
+        label="found by POS (pale: poor quality)",
     )  # fmt: skip
-    figure.colorbar(dots, ax=axis, label="quality")
     axis.set(xlabel="time, s", ylabel="heart rate, bpm", ylim=(40, 180))
-    axis.legend(frameon=False, fontsize=8)
+    legend(axis)
     return figure
-
-
-def _figure(n_rows: int, n_columns: int, *, height_in: float) -> tuple[Figure, list[Axes]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # Without pyplot: no global state, no window, and figures are freed like any object.
-    figure = Figure(figsize=(8, height_in), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel().tolist()
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(alpha=0.25)
-    return figure, axes
-
-
-def _cycle(n: int) -> list[str]:
-    return [COLOURS[number % len(COLOURS)] for number in range(n)]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pulsefer.core.files import whole_file
+from pulsefer.core.version import __version__
+from pulsefer.reports.canvas import svg
+from pulsefer.reports.groups import Line
 from pulsefer.reports.row import Row
-from pulsefer.reports.table import COLUMNS, MARKED, cells
+from pulsefer.reports.sheet import Sheet, is_marked, is_no_result, sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,10 +21,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with the sentence under it."""
+    """A figure with the sentence under it.
+
+    Attributes:
+        figure: From a function of this room.
+        caption: What is shown.
+        alt: The figure in numbers, for who cannot see it; the caption where there is none.
+    """
 
     figure: Figure
     caption: str
+    alt: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One experiment on one data set.
+
+    Attributes:
+        title: Heading.
+        synthetic: Whether nobody real was measured.
+        found: Sentences, the most important first.
+        first: The figures that answer for each other.
+        full: All figures.
+        pictures: Figures, in order.
+    """
+
+    title: str
+    synthetic: bool
+    found: Sequence[str]
+    first: Sheet
+    full: Sheet | None = None
+    pictures: Sequence[Picture] = ()
 
 
 @dataclass(frozen=True)
@@ -31,43 +61,62 @@ class Page:
 
     Attributes:
         title: Heading.
-        found: Sentences, the most important first.
-        rows: Rows of the table.
-        pictures: Figures, in order.
+        found: Sentences about everything, the most important first.
+        rows: Rows of a table about everything.
+        pictures: Figures about everything, in order.
         how: Settings by name, for the reader who wants to repeat it.
         caveats: What must not be concluded.
+        sections: One for each experiment and data set.
+        methods: Paragraphs to paste, each under the names of the runs that it describes.
+        problems: What was left out, or not understood.
     """
 
     title: str
-    found: Sequence[str]
-    rows: Sequence[Row]
+    found: Sequence[str] = ()
+    rows: Sequence[Row] = ()
     pictures: Sequence[Picture] = ()
     how: Mapping[str, str] = field(default_factory=dict)
     caveats: Sequence[str] = ()
+    sections: Sequence[Section] = ()
+    methods: Mapping[str, str] = field(default_factory=dict)
+    problems: Sequence[str] = ()
+
+
+def _unbroken(text: str) -> str:
+    """A number and its unit on one line."""
+    return re.sub(r"(?<=\d) (?=%|bpm\b|points\b)", "\u00a0", text)
 
 
 def write_page(page: Page, path: Path) -> Path:
     """Render to one file: pictures inside, no script, nothing fetched. Text is escaped."""
     from jinja2 import Environment, PackageLoader
+    from markupsafe import Markup
 
-    template = Environment(
-        loader=PackageLoader("pulsefer.reports", "."), autoescape=True, trim_blocks=True
-    ).get_template("page.html.j2")
-    html = template.render(
+    drawn = 0
+
+    def draw(picture: Picture) -> Markup:
+        nonlocal drawn
+        drawn += 1
+        # Matplotlib has escaped the text in it.
+        return Markup(svg(picture.figure, salt=f"figure {drawn}"))
+
+    environment = Environment(
+        loader=PackageLoader("pulsefer.reports", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["marked"] = is_marked
+    environment.tests["no_result"] = is_no_result
+    environment.filters["draw"] = draw
+    environment.filters["unbroken"] = _unbroken
+    html = environment.get_template("page.html.j2").render(
         page=page,
-        columns=COLUMNS,
-        marked=MARKED,
-        lines=[cells(row) for row in page.rows],
-        synthetic=any(row.data_kind == "synthetic" for row in page.rows),
-        pictures=[(_png(picture.figure), picture.caption) for picture in page.pictures],
-        version=page.rows[0].version if page.rows else "",
+        table=sheet([Line(row, row.system, 1) for row in page.rows]) if page.rows else None,
+        synthetic=any(row.data_kind == "synthetic" for row in page.rows)
+        or any(section.synthetic for section in page.sections),
+        version=__version__,
     )
     with whole_file(Path(path)) as part:
         part.write_text(html, "utf-8")
     return Path(path)
-
-
-def _png(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,27 +121,98 @@ def read(path: Path) -> list[Row]:
     path = Path(path)
     if not path.is_file():
         raise BadInput(str(path), expected="a file of results", found="no such file")
-    names = {field.name for field in dataclasses.fields(Row)}
     rows: list[Row] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
+    for number, line in lines(path):
         try:
-            found = json.loads(line)
+            rows.append(of_line(line))
         except ValueError as error:
-            if line.startswith('{"') and not line.endswith("}"):
+            if is_half(line):
                 # Half a line, left by a kill: the same rows were appended again after it.
                 continue
             raise BadInput(
-                f"{path}:{number}", expected="a line of JSON", found=line[:60]
+                f"{path}:{number}", expected=f"a row with {len(_TYPES)} fields", found=str(error)
             ) from error
-        if not isinstance(found, dict) or not names >= found.keys():
-            raise BadInput(
-                f"{path}:{number}", expected=f"a row with {len(names)} fields", found=line[:60]
-            )
-        values: dict[str, Any] = {k: math.nan if v is None else v for k, v in found.items()}
-        rows.append(Row(**values))
     return rows
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Number, from 1, and text of every line that is not empty.
+
+    Bytes that are not UTF-8 become characters that no row may have.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            text = line.decode("utf-8", errors="surrogateescape").strip()
+            if text:
+                yield number, text
+
+
+def is_half(line: str) -> bool:
+    """Whether a line looks like one that a kill cut short."""
+    return line.startswith('{"') and not line.endswith("}")
+
+
+def of_line(line: str) -> Row:
+    """The row that a line holds.
+
+    Raises:
+        ValueError: what it holds instead.
+    """
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("half a row" if is_half(line) else "a line that is not JSON") from error
+    if not isinstance(found, dict):
+        raise ValueError("JSON that is not a row")
+    if strange := sorted(found.keys() - _TYPES.keys()):
+        raise ValueError(f"a field of another version: {_short(strange[0])}")
+    if missing := sorted(_REQUIRED - found.keys()):
+        raise ValueError(f"no {missing[0]}")
+    for name, value in found.items():
+        if not _CHECKS[_TYPES[name]](value):
+            raise ValueError(f"a value of {name} that cannot be")
+    values: dict[str, Any] = {
+        name: math.nan if value is None else float(value) if _TYPES[name] == "float" else value
+        for name, value in found.items()
+    }
+    return Row(**values)
+
+
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    # Half of a surrogate pair is text to JSON and to nobody else.
+    return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and abs(value) < 2**63
+
+
+def _is_number(value: object) -> bool:
+    """Any number but infinity; null stands for NaN."""
+    if value is None:
+        return True
+    if type(value) is int:
+        return abs(value) < 2**63
+    return isinstance(value, float) and not math.isinf(value)
+
+
+_TYPES = {field.name: str(field.type) for field in dataclasses.fields(Row)}
+_REQUIRED = {
+    field.name for field in dataclasses.fields(Row) if field.default is dataclasses.MISSING
+}
+_CHECKS: Mapping[str, Callable[[object], bool]] = {
+    "str": _is_text,
+    "int": _is_count,
+    "float": _is_number,
+    "DataKind": lambda value: value in ("real", "synthetic"),
+}
+
+
+def _short(text: str) -> str:
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _plain(row: Row) -> dict[str, Any]:

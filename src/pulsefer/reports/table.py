@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pulsefer.reports.protocols import MINUS, in_words
 from pulsefer.reports.row import Row
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ HOISTED = frozenset({"system", "protocol", "epoch", "n", "subjects", "data"})
 """Columns that stand under a table once when all rows agree."""
 
 NAMES = {
+    "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "f1_macro": "macro F1",
     "mcc": "MCC",
@@ -39,6 +41,10 @@ NAMES = {
     "majority": "accuracy of the larger class",
     "majority_by_subject": "accuracy of each person's larger class",
     "majority_by_stimulus": "accuracy of each clip's larger class",
+    "train_bce": "cross-entropy of the learning side",
+    "validation_bce": "cross-entropy of the held-out part",
+    "bce": "cross-entropy",
+    "epochs_to_stl_best": "epochs to the least cross-entropy of STL",
     "hr_mae_bpm": "mean absolute error",
     "hr_rmse_bpm": "RMSE",
     "hr_bias_bpm": "bias",
@@ -55,6 +61,9 @@ NAMES = {
     "leakage_gap": "leakage gap",
 }
 """Names for people; a metric that is not here keeps its own."""
+
+DIFFERENCE = "difference_"
+"""Begins the name of a metric whose value is one system's minus another's."""
 
 SHARES = frozenset(
     {"accuracy", "balanced_accuracy", "f1_macro", "prior", "majority", "majority_by_subject",
@@ -97,11 +106,11 @@ def cells(row: Row) -> tuple[str, ...]:
     paper = "–" if math.isnan(row.paper) else f"{number(row, row.paper)} ({row.paper_where})"
     return (
         row.system,
-        f"{row.dimension}: {NAMES.get(row.metric, row.metric)}",
+        f"{row.dimension}: {name_of(row)}",
         paper,
         number(row, row.value),
         interval,
-        _protocol(row.protocol),
+        in_words(row.protocol),
         row.selection,
         f"{row.n} {row.unit}s",
         str(row.n_subjects),
@@ -109,23 +118,42 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _protocol(protocol: str) -> str:
-    # A difference of two protocols, and a test on another data set, are not by a unit.
-    bare = "−" in protocol or protocol.startswith("trained on")
-    return protocol if bare else f"by {protocol}"
-
-
 def number(row: Row, value: float, *, bare: bool = False) -> str:
-    """A value in the unit of its metric."""
+    """A value in the unit of its metric; differences have a sign, and shares then are points."""
     if math.isnan(value):
         return "–"
-    if row.metric in SHARES:
-        return f"{100 * value:.1f}" + ("" if bare else " %")
-    if row.metric.endswith("_bpm"):
-        return f"{value:.1f}" + ("" if bare else " bpm")
-    if row.metric == "leakage_gap":
-        return f"{100 * value:+.1f}" + ("" if bare else " points")
-    return f"{value:.3f}"
+    if abs(value) >= 1e6:  # nothing of ours; it must not fill the page with digits
+        return f"{value:.3g}"
+    metric = measured(row)
+    sign = "+" if is_difference(row) else ""
+    if metric in SHARES or metric == "leakage_gap":
+        unit = " points" if sign else " %"
+        return f"{100 * value:{sign}z.1f}" + ("" if bare else unit)
+    if metric.endswith("_bpm"):
+        return f"{value:{sign}z.1f}" + ("" if bare else " bpm")
+    return f"{value:{sign}z.3f}"
+
+
+def is_difference(row: Row) -> bool:
+    """Whether the figure is one system, or one protocol, minus another."""
+    return (
+        row.metric == "leakage_gap"
+        or row.metric.startswith(DIFFERENCE)
+        or MINUS in row.protocol
+        or MINUS in row.system
+    )
+
+
+def measured(row: Row) -> str:
+    """The metric itself, also of a difference."""
+    return row.metric.removeprefix(DIFFERENCE)
+
+
+def name_of(row: Row) -> str:
+    """The metric in words."""
+    metric = measured(row)
+    words = NAMES.get(metric, metric)
+    return f"difference in {words}" if metric != row.metric else words
 
 
 def table(rows: Sequence[Row], *, title: str) -> Table:
