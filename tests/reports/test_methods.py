@@ -52,6 +52,8 @@ def test_real_data_are_not_called_synthetic():
                                                "dropout": 0.0}}}, "emotion head alone (STL)"),
         ({"cnn": {"datasets": ["afew_va"], "data_kind": "real", "sha256": "0"}},
          "pre-trained on AFEW-VA (Kossaifi et al., 2017) and learned on"),
+        ({"cnn": {"datasets": ["x"], "data_kind": "synthetic", "sha256": "0"}},
+         "This is no result about persons."),
         ({"datasets": ["ours"]}, "format of ours"),
     ],
 )  # fmt: skip

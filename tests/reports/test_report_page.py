@@ -10,6 +10,7 @@ import pytest
 from rich_rows import ladder, rich, row, write_rich, write_run
 
 from pulsefer.core.errors import BadInput
+from pulsefer.reports.figures_of_rows import series
 from pulsefer.reports.groups import groups
 from pulsefer.reports.markdown import markdown
 from pulsefer.reports.page import write_page
@@ -80,8 +81,10 @@ def test_a_page_says_first_what_was_found_and_then_how(rich_html):
                "How it was done", "Methods, to paste")]  # fmt: skip
     assert places == sorted(places)
     assert "Synthetic data." in rich_html
-    for part in ("Leakage gap", "by subject_x_stimulus", "96.5 % (Table 4)", "best_on_test",
-                 "(leaky)", "pulsefer report x", "the clips, watched by other persons"):  # fmt: skip
+    for part in (
+        "Leakage gap", "by subject_x_stimulus", "96.5 % (Table 4)", "best_on_test", "(leaky)",
+        "pulsefer report x", "the clips, watched by other persons", "not a result",
+    ):  # fmt: skip
         assert part in rich_html
 
 
@@ -242,3 +245,25 @@ def test_figures_without_intervals_are_drawn(tmp_path):
     append(tmp_path / "results" / "rows.jsonl", rows)
     html, _ = page_of(tmp_path / "results", tmp_path)
     assert html.count("</svg>") == 4
+
+
+def test_a_series_draws_the_emotion_by_trial_and_the_heart_rate_by_window():
+    along = {"x_name": "length_s", "experiment": "e"}
+    rows = [row(value=0.6, x=x, system=f"MTL, {x:g} s", **along) for x in (1.0, 5.0)]
+    rows += [
+        row(metric, value - x, half=1, x=x, system=f"MTL, {x:g} s", unit="window", n=1440,
+            dimension="heart rate", **along)
+        for x in (1.0, 5.0)
+        for metric, value in (("hr_rmse_bpm", 12.0), ("hr_rmse_train_mean_bpm", 14.0))
+    ]  # fmt: skip
+    (group,) = groups(rows)
+    (picture,) = series(group)
+    assert len(picture.figure.axes) == 2
+    assert [line.get_label() for line in picture.figure.axes[1].lines][1:] == ["training mean"]
+
+
+def test_a_table_of_nothing_but_leaky_figures_marks_each_of_them(tmp_path):
+    append(tmp_path / "results" / "rows.jsonl", [*ladder()[:1], row(protocol="window_within")])
+    html, _ = page_of(tmp_path / "results", tmp_path)
+    assert "94.0 % †" in html
+    assert "94.0 %<" not in html

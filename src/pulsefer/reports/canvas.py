@@ -17,7 +17,7 @@ QUIET = "#5b7c99"
 VARIABLES = {INK: "ink", SOFT: "soft", LINE: "line", ACCENT: "accent", QUIET: "quiet"}
 """Colours that the page's style gives its own value, one for light and one for dark."""
 
-WIDTH_IN = 5.4
+WIDTH_IN = 4.8
 LETTERS_PT = 9.5
 
 STYLE: dict[Any, Any] = {

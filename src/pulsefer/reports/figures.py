@@ -6,13 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from pulsefer.reports.canvas import ACCENT, INK, LETTERS_PT, QUIET, SOFT, canvas, label, legend
 from pulsefer.reports.protocols import is_leaky
 from pulsefer.reports.row import Row
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 __all__ = ["ACCENT", "QUIET", "heart_rate_trace", "intervals", "learning_curves"]

@@ -114,11 +114,15 @@ def series(group: Group) -> list[Picture]:
     for (x_name, protocol), some in by(rows, lambda row: (row.x_name, row.protocol)).items():
         emotions = [name for name in by(some, lambda row: row.dimension) if name != HEART_RATE]
         for dimension in emotions or [HEART_RATE]:
-            own = [row for row in some if row.dimension in (dimension, HEART_RATE)]
-            lines = over_seeds(at_one_epoch(in_one_unit(own)))
+            own = [[row for row in some if row.dimension == one] for one in (dimension, HEART_RATE)]
             if x_name == "epoch":
-                made = _epochs(own, dimension, protocol, group.synthetic)
+                made = _epochs(own[0], dimension, protocol, group.synthetic)
             else:
+                # An emotion may be counted by trial and a heart rate by window.
+                lines = [
+                    line for one in own[: 1 + (dimension != HEART_RATE)]
+                    for line in over_seeds(at_one_epoch(in_one_unit(one)))
+                ]  # fmt: skip
                 made = _panels(lines, x_name, dimension, protocol, group.synthetic)
             pictures += [made] if made else []
     return pictures
@@ -156,7 +160,7 @@ def _panels(
             axis.axhline(50, color=SOFT, ls="--", lw=1)
             axis.set_ylabel("balanced accuracy, %")
         else:
-            _baselines(axis, lines)
+            _baselines(axis, lines, place)
             axis.set_ylabel("heart-rate RMSE, bpm")
         ticks = xs if len(xs) <= 9 else [xs[0], xs[len(xs) // 2], xs[-1]]
         axis.set_xticks([place(x) for x in ticks], [f"{x:g}" for x in ticks])
@@ -241,15 +245,17 @@ def _curves(lines: Sequence[Line], metric: str) -> dict[str, list[Line]]:
     return {name and label(name): found[name] for name in list(found)[:MOST_SYSTEMS]}
 
 
-def _baselines(axis: Axes, lines: Sequence[Line]) -> None:
-    """The errors of what learns nothing, where they do not change along x."""
+def _baselines(axis: Axes, lines: Sequence[Line], place: Callable[[float], float]) -> None:
+    """The errors of what learns nothing."""
     for (metric, name), style in zip(
         (("hr_rmse_train_mean_bpm", "training mean"), ("hr_rmse_pos_bpm", "POS"),
          ("hr_rmse_chrom_bpm", "CHROM")), ("--", ":", "-."), strict=True,
     ):  # fmt: skip
         values = {line.row.x: line.row.value for line in lines if line.row.metric == metric}
-        if values and max(values.values()) - min(values.values()) < 0.05:
-            axis.axhline(next(iter(values.values())), color=INK, ls=style, lw=1, label=name)
+        if values:
+            xs = sorted(values)
+            axis.plot([place(x) for x in xs], [values[x] for x in xs], color=INK, ls=style, lw=1,
+                      label=name)  # fmt: skip
 
 
 def _axis_of(x_name: str, xs: Sequence[float]) -> Callable[[float], float]:

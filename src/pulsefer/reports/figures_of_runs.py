@@ -128,7 +128,8 @@ def _calibration(tables: dict[str, Any], where: str, kind: str) -> Picture:
 
 def _persons(tables: dict[str, Any], where: str, kind: str) -> Picture:
     scores = {system: by_person(table, HEADLINE, unit="trial") for system, table in tables.items()}
-    order = next(iter(scores.values())).sort_values().index
+    first = next(iter(scores.values()))
+    order = first.dropna().sort_values().index
     made, (axis,) = canvas(1, height_in=min(1.2 + 0.2 * len(order), 9.0))
     n = len(scores)
     said = []
@@ -148,8 +149,8 @@ def _persons(tables: dict[str, Any], where: str, kind: str) -> Picture:
     axis.set_yticks(range(len(names)), names)
     axis.set(xlabel=f"balanced accuracy over a person's trials, %{kind}", xlim=(-3, 103))
     legend(axis)
-    left = max(int(values.isna().sum()) for values in scores.values())
-    none = f" {left} of them without a value: labels of one class only." if left else ""
+    left = int(first.isna().sum())
+    none = f" {left} more have labels of one class only, and no value." if left else ""
     return Picture(
         made,
         f"A dot for each of {len(order)} persons and system; dashed: chance.{none} {where}",

@@ -11,7 +11,6 @@ from pulsefer.core.extras import versions
 from pulsefer.core.files import whole_file
 from pulsefer.core.label import HALF_WIDTH, MIDDLE
 from pulsefer.core.types import MAX_BPM, MIN_BPM
-from pulsefer.samples.placebo import MEANING
 from pulsefer.samples.split import LEAKY, PROTOCOLS
 
 FILE = "methods.md"
@@ -121,10 +120,16 @@ def _data(about: Mapping[str, Any]) -> str:
         f"{about['n_windows']:,} windows"
     )
     if about["data_kind"] == "synthetic":
+        if about["cnn"] and about["cnn"].get("data_kind") != "real":
+            # Of such a run it is not known whether the recordings are synthetic too.
+            return (
+                f"Synthetic: the recordings (in the format of {datasets}: {sizes}), or the "
+                "pictures that the network began with, are filmed specimens with planted effects. "
+                "This is no result about persons."
+            )
         return (
             f"All data are synthetic: filmed specimens in the format of {datasets}, with planted "
-            f"effects, or weights that began with such; nothing was measured on a person. There "
-            f"were {sizes}."
+            f"effects; nothing was measured on a person. There were {sizes}."
         )
     return f"We used {datasets}: {sizes}."
 
@@ -163,6 +168,8 @@ def _samples(about: Mapping[str, Any]) -> str:
 
 
 def _heart_rate(about: Mapping[str, Any]) -> str:
+    # These bring SciPy, which takes a second that a report of rows alone need not wait.
+    from pulsefer.samples.placebo import MEANING
     from pulsefer.signals.gate import (
         MAX_DIFFERENCE_BPM,
         MIN_AGREEMENT,
@@ -198,7 +205,7 @@ def _network(about: Mapping[str, Any]) -> str:
         else "an emotion head alone (STL)"
     )  # fmt: skip
     return (
-        "The network is that of Ji & Dong (Ji & Dong, 2024): three convolutions with pooling per "
+        "The network is the published one (Ji & Dong, 2024): three convolutions with pooling per "
         f"frame, a convolutional GRU over the frames, a layer of 16 features, and {heads}, with "
         f"dropout of {model['dropout']:g} in the emotion head; it sees {INPUTS[model['input']]}."
         f"{_start(about)}"

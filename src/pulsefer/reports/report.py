@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pulsefer.core.errors import BadInput, Problem
 from pulsefer.reports.figures_of_rows import ladders, series
-from pulsefer.reports.figures_of_runs import of_runs
 from pulsefer.reports.findings import findings
 from pulsefer.reports.groups import PEEKED, Group, by, groups
 from pulsefer.reports.methods import methods
@@ -70,7 +69,7 @@ def report(results: Results, *, command: str) -> tuple[Page, list[Problem]]:
                     f"{undrawn} groups more that could have some",
                     "give a folder further down", severity="note")
         )  # fmt: skip
-    of_predictions = of_runs(results.runs, problems.append)
+    of_predictions = _of_runs(results.runs, problems.append)
     paragraphs = _methods(results.runs, problems.append)
     page = Page(
         title=f"PulseFER results: {results.where.resolve().name}",
@@ -82,6 +81,15 @@ def report(results: Results, *, command: str) -> tuple[Page, list[Problem]]:
         problems=[str(problem) for problem in (*results.problems, *problems)][:200],
     )
     return page, problems
+
+
+def _of_runs(runs: Sequence[Trained], problems: Callable[[Problem], None]) -> list[Picture]:
+    if not runs:
+        return []
+    # It brings pandas and SciPy, for which rows alone need not wait.
+    from pulsefer.reports.figures_of_runs import of_runs
+
+    return of_runs(runs, problems)
 
 
 def _pictures(group: Group, room: int) -> tuple[list[Picture], int]:

@@ -29,6 +29,7 @@ from pulsefer.reports.table import (
     name_of,
     number,
 )
+from pulsefer.reports.words import along
 
 FIRST = (
     "balanced_accuracy", "leakage_gap", *SHORT[1:], "bce", "epochs_to_stl_best", "ccc", "pearson",
@@ -76,7 +77,8 @@ class Sheet:
     @property
     def has_no_results(self) -> bool:
         """Whether a line is marked as one that shows what a mistake buys."""
-        return any(is_no_result(cell) for cells in self.lines for cell in cells)
+        said = (cell for cells in (*self.lines, tuple(self.same.values())) for cell in cells)
+        return any(is_no_result(cell) for cell in said)
 
 
 COLUMNS = (
@@ -217,7 +219,7 @@ def _cells(line: Line) -> tuple[str, ...]:
     return (
         f"{own}: {name_of(row)}",
         line.label,
-        f"{row.x_name} {row.x:g}" if row.x_name else NOTHING,
+        f"{along(row.x_name)} {row.x:g}" if row.x_name else NOTHING,
         paper,
         number(row, row.value),
         interval,
