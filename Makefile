@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-slow lint types ladder wheel check benchmarks clean
+.PHONY: demo test test-slow smoke lint types ladder wheel check benchmarks clean
 
 demo: $(READY)
 	$(BIN)/pulsefer demo --out demo
@@ -14,6 +14,12 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -n 2
+
+# Every experiment on small specimens: that all of it runs, not what it finds.
+smoke: $(READY)
+	rm -rf build/smoke
+	$(BIN)/pulsefer reproduce all --budget smoke --out build/smoke
+	$(BIN)/pulsefer report build/smoke
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -33,7 +39,7 @@ wheel: $(READY)
 	build/wheel-venv/bin/pip install --quiet --constraint constraints.txt dist/*.whl
 	cd build && wheel-venv/bin/pulsefer --version
 
-check: test lint types ladder wheel
+check: test smoke lint types ladder wheel
 
 benchmarks: $(READY)
 	$(BIN)/python -m benchmarks

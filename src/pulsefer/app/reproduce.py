@@ -47,7 +47,7 @@ def reproduce(
     * How much of an accuracy is leakage: `pulsefer reproduce leakage --store DEAP`
 
     Args:
-        name: table3, table4, figure3, leakage, or all.
+        name: table3, table4, figure3, leakage, placebo, window_length, input, or all.
         more: Further ones; trainings that several of them want are done once.
         out: Folder of results.
         store: A folder that `data prepare` made; may be given once for each data set.

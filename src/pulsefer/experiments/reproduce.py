@@ -8,7 +8,15 @@ from pathlib import Path
 
 from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.fan_out import Backend
-from pulsefer.experiments import figure3, leakage, table3, table4
+from pulsefer.experiments import (
+    figure3,
+    input_kind,
+    leakage,
+    placebo,
+    table3,
+    table4,
+    window_length,
+)
 from pulsefer.experiments.budget import Budget
 from pulsefer.experiments.experiment import Experiment, Say, store_of
 from pulsefer.experiments.grid import Grid, Job, estimate_s, finished, plan, run_jobs
@@ -16,7 +24,8 @@ from pulsefer.reports.row import Row, append
 from pulsefer.samples.store import open_store
 
 EXPERIMENTS: Mapping[str, Experiment] = {
-    module.EXPERIMENT.name: module.EXPERIMENT for module in (table3, table4, figure3, leakage)
+    module.EXPERIMENT.name: module.EXPERIMENT
+    for module in (table3, table4, figure3, leakage, placebo, window_length, input_kind)
 }
 """By the name that `pulsefer reproduce` takes."""
 

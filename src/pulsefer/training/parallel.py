@@ -132,8 +132,8 @@ def first_does(action: Callable[[], T]) -> T:
 def joined(*own: Tensor) -> tuple[Tensor, ...]:
     """Rows of the parts of all processes, in the order of the batch.
 
-    This process' rows keep their gradient, those of the others are constants: `counted_once` tells
-    how the whole gradient comes about.
+    This process' rows keep the gradient they have, those of the others are constants:
+    `counted_once` tells how the whole gradient comes about.
 
     Args:
         own: Each (n,) or (n, C), with the same n, which may be 0. They travel as float32.
@@ -152,11 +152,11 @@ def joined(*own: Tensor) -> tuple[Tensor, ...]:
     parts = [part[: int(count)] for part, count in zip(parts, counts, strict=True)]
     parts[here.rank] = rows
     widths = [column.shape[1] for column in columns]
-    whole = torch.split(torch.cat(parts), widths, 1)
-    return tuple(
-        (every[:, 0] if one.ndim == 1 else every).to(one.dtype)
-        for one, every in zip(own, whole, strict=True)
-    )
+    found = []
+    for one, whole in zip(own, torch.split(torch.cat(parts), widths, 1), strict=True):
+        whole = whole if one.requires_grad else whole.detach()
+        found.append((whole[:, 0] if one.ndim == 1 else whole).to(one.dtype))
+    return tuple(found)
 
 
 def counted_once(loss: Tensor) -> Tensor:
