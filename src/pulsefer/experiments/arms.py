@@ -102,7 +102,7 @@ def differences(
                 protocol=run.about["protocol_name"],
                 selection=selection,
                 unit="trial",
-                n=found.test.n,
+                n=run.about["n_trials"],
                 n_subjects=found.test.n,
                 seed=run.about["train"]["seed"],
                 config=fingerprint([one.about["fingerprint"] for runs in both for one in runs]),

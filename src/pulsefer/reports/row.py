@@ -30,7 +30,7 @@ class Row:
         high: Upper end.
         protocol: Name of the split, for example "window_pooled" or "subject".
         selection: Epoch rule: "last", "validation", or "best_on_test", which the test side chose.
-        unit: What was counted: "window" or "trial".
+        unit: What was counted: "window", "trial", or "frame" of a pre-training.
         n: How many of them.
         n_subjects: How many persons.
         seed: Seed.
