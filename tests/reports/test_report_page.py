@@ -23,6 +23,7 @@ HOSTILE = (
     '<script>alert("x")</script>',
     "--><img src=x onerror=alert(1)>",
     r"$\frac{1}{0}$ $\notacommand$ #b3264a",
+    r"$\notacommand$",
     "_hidden",
     "a\nb\x00c\u202e",
     "名前 😀",

@@ -124,6 +124,7 @@ def test_a_page_of_real_rows_has_no_synthetic_banner(tmp_path):
         ({"metric": "difference_balanced_accuracy", "value": -0.0001}, "+0.0 points"),
         ({"metric": "difference_hr_rmse_bpm", "value": -1.23}, "-1.2 bpm"),
         ({"metric": "mcc", "value": math.nan}, "–"),
+        ({"metric": "epochs_to_stl_best", "value": 7.0}, "7"),
         ({"metric": "surprise", "value": 1e300}, "1e+300"),
     ],
 )

@@ -32,8 +32,6 @@ STYLE: dict[Any, Any] = {
     "grid.color": LINE,
     "axes.titlesize": LETTERS_PT,
     "svg.fonttype": "none",
-    # A name may have dollars in it; nobody's name is a formula.
-    "text.parse_math": False,
 }
 
 
@@ -71,7 +69,9 @@ def label(text: str, *, most: int = 26) -> str:
     one_line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     # An underline at the beginning hides a name from a legend.
     shown = one_line.lstrip("_") or "(no name)"
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+    shown = shown if len(shown) <= most else f"{shown[: most - 1]}…"
+    # Between two dollars matplotlib would read a formula.
+    return shown.replace("$", r"\$")
 
 
 def svg(figure: Figure, *, salt: str) -> str:

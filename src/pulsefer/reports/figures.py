@@ -37,7 +37,8 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], *, synthetic: bool) -
                     label=label(name),
                 )  # fmt: skip
     for axis, title in zip(axes, ("learning side", "held-out part"), strict=True):
-        axis.set(title=title + (" (synthetic)" if synthetic else ""), xlabel="epoch")
+        axis.set_title(title + (" (synthetic)" if synthetic else ""), fontsize=LETTERS_PT)
+        axis.set_xlabel("epoch")
         axis.set_ylabel("binary cross-entropy")
         legend(axis)
         if not axis.lines:
@@ -63,7 +64,7 @@ def intervals(rows: Sequence[Row], *, chance: float | None = None) -> Figure:
     axis.set_yticks(
         range(len(rows)),
         [
-            f"{row.system}, by {row.protocol}"
+            label(f"{row.system}, by {row.protocol}", most=40)
             + (", best_on_test" if row.selection == "best_on_test" else "")
             for row in reversed(rows)
         ],

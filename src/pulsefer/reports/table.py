@@ -129,6 +129,8 @@ def number(row: Row, value: float, *, bare: bool = False) -> str:
     if metric in SHARES or metric == "leakage_gap":
         unit = " points" if sign else " %"
         return f"{100 * value:{sign}z.1f}" + ("" if bare else unit)
+    if metric.startswith("epochs_"):
+        return f"{value:{sign}z.0f}"
     if metric.endswith("_bpm"):
         return f"{value:{sign}z.1f}" + ("" if bare else " bpm")
     return f"{value:{sign}z.3f}"
