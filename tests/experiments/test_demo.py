@@ -34,7 +34,7 @@ def test_its_report_says_synthetic_and_shows_the_papers_figure_beside_ours(small
     assert "Synthetic data" in html
     assert "leakage gap" in html
     assert "96.3 % (Table 3)" in html
-    assert html.count("data:image/png") == 3
+    assert html.count("</svg>") == 3
 
 
 def test_it_says_every_step_and_the_planted_rate(small):

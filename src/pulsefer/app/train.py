@@ -15,6 +15,7 @@ from pulsefer.app.console import OK, next_step, say, show
 from pulsefer.core.progress import progress
 from pulsefer.experiments.scoring import gather, gather_across
 from pulsefer.models.checkpoint import load_cnn
+from pulsefer.reports.methods import write_methods
 from pulsefer.reports.row import append
 from pulsefer.reports.table import shortlist, table
 from pulsefer.samples.skin_rate import skin_rates
@@ -104,7 +105,9 @@ def train(
             colour=colour,
             advance=advance,
         )
+    write_methods(run.folder, run.about)
     _show(run, "window")
+    say(f"how it was done, ready to paste: {run.folder / 'methods.md'}")
     if final:
         next_step(f"pulsefer analyze VIDEO --model {out} --output FILE.csv")
     else:
