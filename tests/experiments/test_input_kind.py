@@ -7,6 +7,7 @@ import pytest
 from made_store import make_store
 from pulsefer.experiments import input_kind
 from pulsefer.experiments.budget import SIZES
+from pulsefer.experiments.experiment import store_of
 from pulsefer.experiments.grid import plan, run_jobs
 from pulsefer.training.probe import SHUFFLED
 
@@ -40,6 +41,12 @@ def test_the_arms_differ_in_the_input_alone_and_learn_only_the_heart_rate(stores
         dataclasses.replace(arm, name="", train=dataclasses.replace(arm.train, model=model))
         for arm in arms
     }) == 1  # fmt: skip
+
+
+def test_on_a_desk_the_two_inputs_of_the_claim_are_learned_once(stores):
+    arms = input_kind.arms(stores, SIZES["desk"])
+    assert [arm.train.model.input for arm in arms] == ["appearance", "difference"]
+    assert {arm.train.batch_size for arm in arms} == {8}
 
 
 def test_on_paper_a_window_has_room_for_a_pulse(stores):
@@ -81,3 +88,16 @@ def test_the_specimen_holds_a_pulse_and_nothing_else():
     assert effects.expression == effects.hr_to_flush == effects.arousal_to_hr_bpm == 0
     assert effects.hr_of_subject == 0
     assert input_kind.PULSE.crf <= 10
+
+
+@pytest.mark.slow
+def test_a_planted_pulse_is_read_from_differences_and_lost_with_the_order_of_the_frames(tmp_path):
+    store = store_of(input_kind.PULSE, tmp_path, workers=2, say=print)
+    stores, budget = {input_kind.PULSE.name: store}, SIZES["desk"]
+    arms = [arm for arm in input_kind.arms(stores, budget) if ", difference, " in arm.name]
+    found = input_kind.rows(run_jobs(plan(arms, out=tmp_path), workers=2), stores, budget)
+    value = {(row.metric, row.selection): row for row in found}
+    assert value["hr_pearson_within", "last"].low > 0.3
+    assert value["hr_skill", "last"].low > 0
+    assert value["hr_pearson_within", SHUFFLED].value < 0.3
+    assert value["hr_skill", SHUFFLED].value < 0.1
