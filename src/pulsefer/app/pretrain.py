@@ -13,6 +13,7 @@ from pulsefer.experiments.pretraining import gather
 from pulsefer.reports.row import append
 from pulsefer.reports.table import table
 from pulsefer.samples.face_store import open_face_store
+from pulsefer.training.parallel import this_process
 from pulsefer.training.pretrain import PretrainConfig, epochs_of
 from pulsefer.training.pretrain import pretrain as pretrain_run
 
@@ -48,6 +49,8 @@ def pretrain(
     say(f"{len(faces)} pictures of {n_persons} persons ({faces.data_kind} data)")
     with progress("pretrain (epochs)", epochs_of(config, final=final)) as advance:
         run = pretrain_run(faces, config, folder=out, final=final, advance=advance)
+    if not this_process().first:
+        return OK  # one of several that trained; the first shows what came out
     rows = gather(run)
     append(out / "rows.jsonl", rows)
     show(table(rows, title=f"CNN on single pictures, by person ({run.data_kind} data)"))

@@ -25,6 +25,7 @@ from pulsefer.samples.window import PRESETS, WindowConfig, Windows, window
 from pulsefer.training.across import predict_on, require_unseen, windows_of
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.fit import require_start
+from pulsefer.training.parallel import this_process
 from pulsefer.training.run import Run, epochs_of, open_run
 from pulsefer.training.run import train as train_run
 
@@ -105,6 +106,8 @@ def train(
             colour=colour,
             advance=advance,
         )
+    if not this_process().first:
+        return OK  # one of several that trained; the first shows what came out
     write_methods(run.folder, run.about)
     _show(run, "window")
     say(f"how it was done, ready to paste: {run.folder / 'methods.md'}")

@@ -17,8 +17,8 @@ def batch_rmse(pred_bpm: Tensor, true_bpm: Tensor) -> Tensor | None:
     has none skips the task: there is no number that would mean "no error known".
 
     A root of a mean is not a mean over samples. A smaller last batch, gradients summed over
-    several batches, and data-parallel training (each process has its own root) each change what
-    is minimised; and averages of it over batches are not the error of the set, which
+    several batches, and data-parallel training (each process with its own root, unless their
+    parts are joined first, as `training.parallel` does) each change what is minimised; and averages of it over batches are not the error of the set, which
     `metrics.heart_rate` computes from squared errors.
 
     Args:

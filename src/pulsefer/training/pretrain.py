@@ -15,7 +15,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ from pulsefer.models.frame_affect import DIMENSIONS, FrameAffect, FrameAffectCon
 from pulsefer.samples.face_store import FaceStore
 from pulsefer.samples.split import Split, split
 from pulsefer.training.epochs import Advance, load_weights
+from pulsefer.training.parallel import first_does, meet, this_process
 from pulsefer.training.pretrain_card import card
 from pulsefer.training.pretrain_fold import PretrainConfig, fit_fold
 
@@ -99,7 +100,8 @@ def pretrain(
     labelled = _labelled(store)
     folds = folds_of(labelled, config)
     about = _about(store, labelled, config, folds)
-    _claim(folder, about)
+    meet(about["fingerprint"])
+    first_does(partial(_claim, folder, about))
     done = [
         fit_fold(labelled, fold, config, folder=folder / "folds" / f"{fold.fold:02d}",
                  advance=advance)
@@ -108,12 +110,16 @@ def pretrain(
     histories = [
         history.assign(fold=fold.fold) for fold, (history, _) in zip(folds, done, strict=True)
     ]
-    with whole_file(folder / "history.csv") as part:
-        pd.concat(histories, ignore_index=True).to_csv(part, index=False)
-    with whole_file(folder / "predictions.parquet") as part:
-        pd.concat([predictions for _, predictions in done], ignore_index=True).to_parquet(
-            part, index=False
-        )
+
+    def write_tables() -> None:
+        with whole_file(folder / "history.csv") as part:
+            pd.concat(histories, ignore_index=True).to_csv(part, index=False)
+        with whole_file(folder / "predictions.parquet") as part:
+            pd.concat([predictions for _, predictions in done], ignore_index=True).to_parquet(
+                part, index=False
+            )
+
+    first_does(write_tables)
     run = PretrainRun(folder, about)
     if final:
         _fit_final(labelled, config, run, advance)
@@ -279,8 +285,8 @@ def _fit_final(
     store: FaceStore, config: PretrainConfig, run: PretrainRun, advance: Advance | None
 ) -> None:
     place = run.folder / checkpoint.MODEL
-    if (place / checkpoint.CONFIG).is_file():
-        if advance:
+    if first_does((place / checkpoint.CONFIG).is_file):
+        if advance and this_process().first:
             advance(config.epochs)
         return
     everything = Split(
@@ -288,10 +294,14 @@ def _fit_final(
         train=tuple(range(len(store))), validation=(), test=(),
     )  # fmt: skip
     fit_fold(store, everything, config, folder=run.folder / "final", advance=advance)
-    model = FrameAffect(FrameAffectConfig(config.dropout))
-    load_weights(model, run.folder / "final", "last")
-    about = {**run.about, "figures": _figures(run, config)}
-    checkpoint.save(model, place, card=card(about), about=about)
+
+    def save() -> None:
+        model = FrameAffect(FrameAffectConfig(config.dropout))
+        load_weights(model, run.folder / "final", "last")
+        about = {**run.about, "figures": _figures(run, config)}
+        checkpoint.save(model, place, card=card(about), about=about)
+
+    first_does(save)
 
 
 def _figures(run: PretrainRun, config: PretrainConfig) -> dict[str, dict[str, list[float | None]]]:

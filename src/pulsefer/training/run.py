@@ -16,7 +16,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -40,6 +40,7 @@ from pulsefer.training.card import card
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.fit import Advance, Fold, fit, load_weights, require_start
 from pulsefer.training.hr_scale import scale_of
+from pulsefer.training.parallel import first_does, meet, this_process
 from pulsefer.training.training_side import training_side
 
 if TYPE_CHECKING:
@@ -123,8 +124,9 @@ def train(
     folds = _folds(windows, protocol)
     counted = list(audits(windows.windows, folds))
     about = _about(store, windows, protocol, config, folds, counted, start, marks)
-    _claim(folder, about)
-    write_split(folder / "splits.csv", windows.windows, folds)
+    meet(about["fingerprint"])
+    first_does(partial(_claim, folder, about))
+    first_does(partial(write_split, folder / "splits.csv", windows.windows, folds))
     done: list[Fold] = [
         fit(
             store,
@@ -137,7 +139,7 @@ def train(
         )
         for fold in folds
     ]
-    _write_tables(folder, folds, done, colour or {})
+    first_does(partial(_write_tables, folder, folds, done, colour or {}))
     if final:
         _fit_final(store, windows, config, folder, about, start, advance)
     return Run(folder, about)
@@ -329,14 +331,18 @@ def _fit_final(
         by="subject", within=None, fold=0, folds=1, seed=config.seed,
         train=tuple(range(len(windows.windows))), validation=(), test=(),
     )  # fmt: skip
-    if (folder / checkpoint.MODEL / checkpoint.CONFIG).is_file():
-        if advance:
+    if first_does((folder / checkpoint.MODEL / checkpoint.CONFIG).is_file):
+        if advance and this_process().first:
             advance(config.epochs)
         return
     fit(
         store, windows, everything, config,
         folder=folder / "final", start=start, advance=advance,
     )  # fmt: skip
-    model = Crnn(config.model)
-    load_weights(model, folder / "final", "last")
-    checkpoint.save(model, folder / checkpoint.MODEL, card=card(about), about=about)
+
+    def save() -> None:
+        model = Crnn(config.model)
+        load_weights(model, folder / "final", "last")
+        checkpoint.save(model, folder / checkpoint.MODEL, card=card(about), about=about)
+
+    first_does(save)
