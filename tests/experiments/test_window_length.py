@@ -44,6 +44,16 @@ def test_frame_rate_and_step_are_those_of_every_length_and_the_network_sees_both
         assert len(alike) == len(budget.dimensions)
 
 
+def test_a_desk_stops_at_5_seconds_and_paper_goes_on(tmp_path):
+    stores = {"deap": make_store(tmp_path, subjects=1, trials=2, seconds=21.0).path}
+    by_budget = {
+        name: sorted({arm.windows.length_s for arm in window_length.arms(stores, budget)})
+        for name, budget in SIZES.items()
+    }
+    assert by_budget["desk"] == [1.0, 2.0, 5.0]
+    assert by_budget["paper"] == [1.0, 2.0, 5.0, 10.0, 20.0]
+
+
 def test_rows_lie_along_the_length(rows):
     for metric in ("balanced_accuracy", "hr_rmse_bpm", "hr_rmse_train_mean_bpm"):
         found = [row for row in rows if row.metric == metric and row.selection == "last"]
@@ -67,4 +77,4 @@ def test_the_specimen_shows_an_expression_and_a_pulse_and_no_flush():
     assert effects.expression == 1
     assert effects.pulse_amplitude > 0
     assert effects.hr_to_flush == effects.arousal_to_hr_bpm == 0
-    assert window_length.BEATING.seconds >= 10
+    assert window_length.BEATING.seconds >= window_length.DESK_LONGEST_S

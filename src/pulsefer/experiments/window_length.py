@@ -29,8 +29,12 @@ from pulsefer.objectives.weighted_sum import LossWeights
 from pulsefer.reports.row import Row
 from pulsefer.samples.store import open_store
 from pulsefer.samples.window import WindowConfig
+from pulsefer.training.config import Protocol
 
 LENGTHS_S = (1.0, 2.0, 5.0, 10.0, 20.0)
+DESK_LONGEST_S = 5.0
+"""Choice: on a desk up to 5 s, which hold four beats of the slowest heart; 10 s would cost as much
+as all the others together."""
 FPS_HZ = 5.0
 STEP_S: Mapping[BudgetName, float] = {"smoke": 2.0, "desk": 1.0, "paper": 2.0}
 """From the start of a window to the start of the next."""
@@ -41,7 +45,7 @@ BEATING = Specimen(
         pulse_amplitude=0.06, arousal_to_hr_bpm=0.0, hr_to_flush=0.0, hr_of_subject=0.0,
         hr_sd_bpm=17.0, motion_px=0.0, sensor_noise=1.0,
     ),
-    subjects=8, trials=8, seconds=12.0, fps_hz=10.0, width_px=192, height_px=160, crf=1,
+    subjects=8, trials=8, seconds=10.0, fps_hz=10.0, width_px=192, height_px=160, crf=1,
 )  # fmt: skip
 """An expression that every frame shows, and a pulse that no single one does. Choice: six times the
 pulse of life, as in `input_kind`."""
@@ -51,10 +55,28 @@ SPECIMEN_BETA = 0.1
 a pulse in. On stores it is the paper's."""
 
 
-def _lengths_s(store: Path) -> list[float]:
+def _size(budget: Budget) -> Budget:
+    """What such long trainings may cost.
+
+    Choice: on a desk once, in batches of 8. At 5 s that makes 170 steps, in which a pulse is
+    learned; shorter windows have more, for there are more of them.
+    """
+    if budget.name != "desk":
+        return budget
+    return dataclasses.replace(budget, seeds=1, epochs=7, batch_size=8)
+
+
+def _protocol(protocol: Protocol, budget: Budget) -> Protocol:
+    """Choice: on a desk nobody is held out to choose an epoch by; all are needed to learn from."""
+    return dataclasses.replace(protocol, validation=0.0) if budget.name == "desk" else protocol
+
+
+def _lengths_s(store: Path, budget: Budget) -> list[float]:
     """Those that every trial of the store has room for: the same trials at all lengths."""
-    shortest_s = min(recording.length_s for recording in open_store(store))
-    return [length_s for length_s in LENGTHS_S if length_s <= shortest_s]
+    longest_s = min(recording.length_s for recording in open_store(store))
+    if budget.name == "desk":
+        longest_s = min(longest_s, DESK_LONGEST_S)
+    return [length_s for length_s in LENGTHS_S if length_s <= longest_s]
 
 
 def _cells(stores: Mapping[str, Path], budget: Budget) -> list[tuple[Cell, float]]:
@@ -62,7 +84,7 @@ def _cells(stores: Mapping[str, Path], budget: Budget) -> list[tuple[Cell, float
         (Cell(data, dimension, f"MTL, {length_s:g} s", "subject"), length_s)
         for data, store in stores.items()
         for dimension in budget.dimensions
-        for length_s in _lengths_s(store)
+        for length_s in _lengths_s(store, budget)
     ]
 
 
@@ -73,6 +95,7 @@ def arms(stores: Mapping[str, Path], budget: Budget) -> list[Arm]:
     the other.
     """
     found = []
+    budget = _size(budget)
     for cell, length_s in _cells(stores, budget):
         train = dataclasses.replace(
             budget.train(0), model=CrnnConfig(input="both", dropout=budget.dropout)
@@ -86,7 +109,7 @@ def arms(stores: Mapping[str, Path], budget: Budget) -> list[Arm]:
             dimension=cell.dimension,
         )
         found += [
-            dataclasses.replace(arm, windows=windows)
+            dataclasses.replace(arm, windows=windows, protocol=_protocol(arm.protocol, budget))
             for arm in cell.arms(stores[cell.data], budget, train)
         ]
     return found
@@ -101,7 +124,7 @@ def rows(grid: Grid, stores: Mapping[str, Path], budget: Budget) -> list[Row]:
     return [
         row
         for cell, length_s in _cells(stores, budget)
-        if (runs := cell.runs(grid, budget))
+        if (runs := cell.runs(grid, _size(budget)))
         for by_window in (False, True)
         for row in pooled(
             runs, experiment="window_length", system=cell.system, dataset=cell.data,
