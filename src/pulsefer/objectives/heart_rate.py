@@ -18,8 +18,9 @@ def batch_rmse(pred_bpm: Tensor, true_bpm: Tensor) -> Tensor | None:
 
     A root of a mean is not a mean over samples. A smaller last batch, gradients summed over
     several batches, and data-parallel training (each process with its own root, unless their
-    parts are joined first, as `training.parallel` does) each change what is minimised; and averages of it over batches are not the error of the set, which
-    `metrics.heart_rate` computes from squared errors.
+    parts are joined first, as `training.parallel` does) each change what is minimised; and
+    averages of it over batches are not the error of the set, which `metrics.heart_rate` computes
+    from squared errors.
 
     Args:
         pred_bpm: (B,).
