@@ -48,6 +48,7 @@ def test_the_papers_network_starts_with_exactly_those_weights(smiling):
         assert torch.equal(value, learned[name])
 
 
+@pytest.mark.slow
 def test_a_face_that_shows_nothing_teaches_nothing(tmp_path):
     rows = {(row.dimension, row.metric): row for row in gather(made(tmp_path, 0.0))}
     assert rows["valence", "ccc"].value < 0.3

@@ -127,9 +127,12 @@ def test_skin_that_never_changes_has_no_rate(tmp_path):
     assert "no peak" in problems[0].found
 
 
-def test_a_store_without_colours_has_no_rate_and_says_so(small_store):
-    problems = []
-    rates = skin_rates(small_store, window(small_store), ("pos",), on_problem=problems.append)
+def test_a_store_without_colours_has_no_rate_and_says_so(tmp_path):
+    bare = make_store(tmp_path, subjects=1, trials=2)
+    for recording in bare:
+        recording.track.drop(columns=list(SKIN)).to_parquet(recording.folder / "track.parquet")
+    bare, problems = open_store(tmp_path), []
+    rates = skin_rates(bare, window(bare), ("pos",), on_problem=problems.append)
     assert np.isnan(rates["pos"]).all()
     assert "no skin colour" in problems[0].found
 
