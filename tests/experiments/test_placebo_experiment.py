@@ -81,11 +81,11 @@ def test_shuffled_trials_are_a_second_protocol_where_there_is_time_for_it(stores
     assert all(arm.train.weights.beta == 0.01 for arm in placebo.arms(stores, SIZES["paper"]))
 
 
-def test_in_the_controls_a_window_is_one_frame_and_the_rating_is_arousal(stores):
+def test_in_the_controls_a_window_is_one_frame_and_the_rating_is_the_planted_one(stores):
     (store,) = stores.values()
-    for name in placebo.CONTROLS:
-        for arm in placebo.arms({name: store}, SIZES["desk"]):
-            assert (arm.windows.n_frames, arm.windows.dimension) == (1, "arousal")
+    for specimen, rating in ((placebo.HELPS, "arousal"), (placebo.CANNOT_HELP, "valence")):
+        for arm in placebo.arms({specimen.name: store}, SIZES["desk"]):
+            assert (arm.windows.n_frames, arm.windows.dimension) == (1, rating)
 
 
 def rates(specimen):

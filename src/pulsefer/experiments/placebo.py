@@ -50,11 +50,13 @@ CANNOT_HELP = dataclasses.replace(
     HELPS,
     name="heart belongs to the person",
     effects=Effects(
-        expression=0.6, arousal_to_hr_bpm=0.0, hr_to_flush=0.2, hr_of_subject=1.0, hr_gap_bpm=0.0,
+        expression=1.0, arousal_to_hr_bpm=0.0, hr_to_flush=0.2, hr_of_subject=1.0, hr_gap_bpm=0.0,
     ),
 )  # fmt: skip
 """The negative control: all trials of a person have one heart rate."""
-CONTROLS = {one.name: one for one in (HELPS, CANNOT_HELP)}
+CONTROLS = {HELPS.name: "arousal", CANNOT_HELP.name: "valence"}
+"""The rating that is learned in each: what the heart follows in the one, what a mouth shows best in
+the other."""
 
 CONTROL_BETA = 0.1
 """Choice: ten times the paper's weight of the heart rate in the two controls: in the few steps of
@@ -64,12 +66,11 @@ their trainings, what the second task does is to be seen at all. On stores it is
 def _budget(data: str, budget: Budget) -> Budget:
     """What a store is worth.
 
-    Choice: in the controls a window is one frame, for what is planted stands in every one; the
-    rating is arousal, which is what the heart may follow.
+    Choice: in the controls a window is one frame, for what is planted stands in every one.
     """
     if data not in CONTROLS:
         return budget
-    return dataclasses.replace(budget, n_frames=1, dimensions=("arousal",))
+    return dataclasses.replace(budget, n_frames=1, dimensions=(CONTROLS[data],))
 
 
 def _cells(stores: Mapping[str, Path], budget: Budget) -> list[list[Cell]]:
@@ -120,7 +121,7 @@ def rows(grid: Grid, stores: Mapping[str, Path], budget: Budget) -> list[Row]:
 
 def specimens(budget: Budget) -> list[Specimen]:
     """The two controls; for a smoke test small faces."""
-    return [SMOKE] if budget.name == "smoke" else list(CONTROLS.values())
+    return [SMOKE] if budget.name == "smoke" else [HELPS, CANNOT_HELP]
 
 
 EXPERIMENT = Experiment(
