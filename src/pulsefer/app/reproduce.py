@@ -8,7 +8,6 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pulsefer.app.console import CORES, OK, SKIPPED, next_step, problems_of, say, show
-from pulsefer.core.fan_out import Backend
 from pulsefer.experiments.budget import SIZES, BudgetName
 from pulsefer.experiments.reproduce import EXPERIMENTS, Plan, plan_experiments
 from pulsefer.experiments.reproduce import reproduce as run_experiments
@@ -31,7 +30,6 @@ def reproduce(
     budget: BudgetName = "desk",
     dry_run: bool = False,
     workers: int = CORES,
-    backend: Backend = "processes",
 ) -> int:
     """Run the paper's tables and figures, and the experiments that tell emotion from leakage.
 
@@ -55,7 +53,6 @@ def reproduce(
             planted in specimens; paper has the paper's settings.
         dry_run: List the trainings and an estimate of their time; film and cut, but train nothing.
         workers: Processes.
-        backend: processes of this machine, or a ray cluster (extra `[cluster]`).
     """
     size = SIZES[budget]
     planned = plan_experiments(
@@ -65,7 +62,7 @@ def reproduce(
     if dry_run:
         next_step("the same without --dry-run")
         return OK
-    done = run_experiments(planned, out=out, budget=size, workers=workers, backend=backend)
+    done = run_experiments(planned, out=out, budget=size, workers=workers)
     for one in planned.jobs:
         rows = [
             row for row in done.rows

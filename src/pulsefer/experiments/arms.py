@@ -76,6 +76,9 @@ def differences(
     """First of each pair minus second, over persons, by trial; p by sign flips, adjusted by Holm.
 
     The adjustment is over the pairs given here. Pairs that could not be trained are left out.
+
+    Persons that are tested in one fold share one network, whose luck the test over persons does
+    not see: with few seeds p is too small, and one network that did not learn is a difference.
     """
     rows = []
     for first, second in pairs:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from pulsefer.core.errors import BadInput, Problem
-from pulsefer.core.fan_out import Backend, fan_out
+from pulsefer.core.fan_out import fan_out
 from pulsefer.core.files import whole_file
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.core.progress import progress, watched
@@ -149,7 +149,6 @@ def run_jobs(
     jobs: Sequence[Job],
     *,
     workers: int = 1,
-    backend: Backend = "processes",
     show_progress: bool = False,
 ) -> Grid:
     """Train what is not finished; a killed grid goes on where it was.
@@ -159,7 +158,6 @@ def run_jobs(
     Args:
         jobs: From `plan`.
         workers: Processes.
-        backend: Where they are: see `fan_out`.
         show_progress: A bar on standard error.
     """
     todo = {job.folder: job for job in jobs if not job.done}
@@ -171,9 +169,7 @@ def run_jobs(
         ) as advance,
         watched(lambda: epochs_done(unique), advance),
     ):
-        for _, problem in fan_out(
-            _train_one, list(todo.values()), workers=workers, backend=backend
-        ):
+        for _, problem in fan_out(_train_one, list(todo.values()), workers=workers):
             if problem:
                 problems.append(problem)
     return Grid(finished(jobs), tuple(problems))

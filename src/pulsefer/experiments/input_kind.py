@@ -61,8 +61,7 @@ learned in minutes."""
 def _size(budget: Budget) -> Budget:
     """What such long trainings may cost.
 
-    Choice: on a desk some 160 steps of 8 windows, once. A pulse is learned late and then at once:
-    after 100 steps nothing was seen of it, and batches of 4 did not get there in 300.
+    Choice: on a desk once, in batches of 8. That this is enough to learn a pulse is not shown.
     """
     if budget.name != "desk":
         return budget

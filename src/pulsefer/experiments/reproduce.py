@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pulsefer.core.errors import BadInput, Problem
-from pulsefer.core.fan_out import Backend
 from pulsefer.experiments import (
     figure3,
     input_kind,
@@ -110,7 +109,6 @@ def reproduce(
     out: Path,
     budget: Budget,
     workers: int = 1,
-    backend: Backend = "processes",
 ) -> Reproduced:
     """Run what is planned, and append its rows to OUT/rows.jsonl.
 
@@ -119,10 +117,9 @@ def reproduce(
         out: Folder of results.
         budget: As it was planned.
         workers: Processes.
-        backend: Where they are.
     """
     unique = planned.unique
-    done = run_jobs(unique, workers=workers, backend=backend, show_progress=True)
+    done = run_jobs(unique, workers=workers, show_progress=True)
     rows: list[Row] = []
     for name, jobs in planned.jobs.items():
         grid = Grid(finished(jobs), ())

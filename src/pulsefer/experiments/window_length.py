@@ -51,15 +51,14 @@ BEATING = Specimen(
 pulse of life, as in `input_kind`."""
 
 SPECIMEN_BETA = 1.0
-"""Choice: a hundred times the paper's weight of the heart rate in the specimen. With 1 a pulse is
-learned in 80 steps of windows of 5 s, with 0.1 not in 120. On stores it is the paper's."""
+"""Choice: a hundred times the paper's weight of the heart rate in the specimen. On stores it is the
+paper's."""
 
 
 def _size(budget: Budget) -> Budget:
     """What such long trainings may cost.
 
-    Choice: on a desk once, in batches of 8. At 5 s that makes 170 steps, in which a pulse is
-    learned; shorter windows have more, for there are more of them.
+    Choice: on a desk once, in batches of 8. That this is enough to learn a pulse is not shown.
     """
     if budget.name != "desk":
         return budget
