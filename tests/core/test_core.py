@@ -2,7 +2,7 @@ import os
 import pickle
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from pulsefer.core.errors import BadInput
 from pulsefer.core.fan_out import fan_out
 from pulsefer.core.files import sweep, whole_file, whole_folder
-from pulsefer.core.fingerprint import fingerprint
+from pulsefer.core.fingerprint import SAID_IF_CHANGED, fingerprint
 from pulsefer.core.seeding import derive_seed, generator
 
 
@@ -27,6 +27,15 @@ def test_equal_things_have_equal_fingerprints_and_others_others():
     assert fingerprint(np.arange(3)) != fingerprint(np.arange(4))
     with pytest.raises(TypeError, match="no canonical text"):
         fingerprint(object())
+
+
+def test_a_field_that_came_later_renames_nothing_until_it_is_changed():
+    @dataclass(frozen=True)
+    class Grown(Settings):
+        c: str = field(default="as before", metadata=SAID_IF_CHANGED)
+
+    assert fingerprint(Grown()) == fingerprint(Settings())
+    assert fingerprint(Grown(c="other")) == fingerprint({"a": 1, "b": [0.5], "c": "other"})
 
 
 def test_a_fingerprint_does_not_depend_on_the_process():

@@ -11,6 +11,10 @@ from typing import Any
 
 import numpy as np
 
+SAID_IF_CHANGED = {"said_if_changed": True}
+"""Metadata of a field that came later: at its default it has no place in the canonical text, so
+that what was named before it came keeps its name."""
+
 
 def fingerprint(thing: Any, *, length: int = 16) -> str:
     """SHA-256 of a canonical JSON text, shortened.
@@ -41,7 +45,11 @@ def sha256_file(path: Path) -> str:
 
 def _plain(thing: Any) -> Any:
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        return {f.name: _plain(getattr(thing, f.name)) for f in dataclasses.fields(thing)}
+        return {
+            f.name: _plain(getattr(thing, f.name))
+            for f in dataclasses.fields(thing)
+            if not ("said_if_changed" in f.metadata and getattr(thing, f.name) == f.default)
+        }
     if isinstance(thing, Mapping):
         return {str(key): _plain(value) for key, value in thing.items()}
     if isinstance(thing, np.ndarray):

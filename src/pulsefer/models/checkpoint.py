@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from pulsefer.core.errors import BadInput
 from pulsefer.core.files import whole_folder
+from pulsefer.core.fingerprint import canonical_json
 from pulsefer.models.crnn import Crnn, CrnnConfig
 from pulsefer.models.frame_affect import FrameAffect, FrameAffectConfig
 
@@ -85,7 +86,7 @@ def save(
         )
     config = {
         "architecture": CRNN if isinstance(model, Crnn) else FRAME_AFFECT,
-        **dataclasses.asdict(model.config),
+        **json.loads(canonical_json(model.config)),
         "about": dict(about or {}),
     }
     text = json.dumps(config, indent=2, sort_keys=True, allow_nan=False)

@@ -6,13 +6,15 @@ Shape letters: B batch, T time, S recurrent steps, C channels, D state channels,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, cast, get_args
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
+from pulsefer.core.fingerprint import SAID_IF_CHANGED
 from pulsefer.models.conv_gru import ConvGru
+from pulsefer.models.conv_lstm import ConvLstm
 from pulsefer.models.pixels import CHANNELS, Input, network_input
 
 FACE_PX = 64
@@ -22,6 +24,8 @@ FEATURES = 16
 MAP_PX = 6
 """Width and height of the map after three poolings: 64, 62, 30, 28, 13, 13, 6."""
 FRAMES_AT_ONCE = 16
+
+Recurrent = Literal["gru", "lstm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,13 @@ class CrnnConfig:
             to frame; "both" six channels. With a change, T frames give T - 1 recurrent steps.
         heart_rate: Whether there is a heart-rate head: True is the paper's MTL, False its STL.
         dropout: Probability in the emotion head. Choice: 0.5; the paper does not say.
+        recurrent: "gru" the paper's layer along time; "lstm" that of its ancestor, DeepVANet.
     """
 
     input: Input = "appearance"
     heart_rate: bool = True
     dropout: float = 0.5
+    recurrent: Recurrent = field(default="gru", metadata=SAID_IF_CHANGED)
 
     def __post_init__(self) -> None:
         if self.input not in get_args(Input):
@@ -46,6 +52,8 @@ class CrnnConfig:
             raise ValueError(f"heart_rate is true or false, found {self.heart_rate!r}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is in [0, 1), found {self.dropout}")
+        if self.recurrent not in get_args(Recurrent):
+            raise ValueError(f"recurrent is gru or lstm, found {self.recurrent!r}")
 
 
 class Output(NamedTuple):
@@ -69,7 +77,8 @@ class State(NamedTuple):
     """What a live session keeps between two frames.
 
     Attributes:
-        h_BDHW: State of the GRU; None before the first recurrent step.
+        h_BDHW: State of the recurrent layer, of an LSTM with its cell behind it (2 D channels);
+            None before the first recurrent step.
         before_BCHW: The frame before; None where the input needs no change.
     """
 
@@ -124,7 +133,11 @@ class Crnn(nn.Module):
         super().__init__()
         self.config = config or CrnnConfig()
         self.cnn = FrameCnn(CHANNELS[self.config.input])
-        self.gru = ConvGru(128, STATE_CHANNELS)
+        # Named for what it is: saved networks know it under this name.
+        if self.config.recurrent == "gru":
+            self.gru = ConvGru(128, STATE_CHANNELS)
+        else:
+            self.lstm = ConvLstm(128, STATE_CHANNELS)
         self.feature = nn.Linear(STATE_CHANNELS * MAP_PX * MAP_PX, FEATURES)
         nn.init.xavier_normal_(self.feature.weight)
         self.emotion = nn.Sequential(
@@ -153,7 +166,8 @@ class Crnn(nn.Module):
         before = None if need == 1 else frames_TBCHW[:-1]
         x_SBCHW = network_input(before, frames_TBCHW[need - 1 :], self.config.input)
         map_NCHW = self._maps(x_SBCHW.flatten(0, 1))
-        return self._answer(self.gru(map_NCHW.view(*x_SBCHW.shape[:2], *map_NCHW.shape[1:])))
+        map_SBCHW = map_NCHW.view(*x_SBCHW.shape[:2], *map_NCHW.shape[1:])
+        return self._answer(self.recurrent(map_SBCHW))
 
     def step(self, x_BCHW: Tensor, state: State | None = None) -> tuple[Output, State]:
         """One more frame of a live clip; in `eval()` the same answers as `forward` on all so far.
@@ -172,13 +186,18 @@ class Crnn(nn.Module):
         _check(x_BCHW, "(B, 3, 64, 64)", 4)
         h, before = state or State(None, None)
         if self.config.input == "appearance":
-            h = self.gru(self.cnn(x_BCHW)[None], h)
+            h = self.recurrent(self.cnn(x_BCHW)[None], h)
             return self._answer(h), State(h, None)
         if before is None:
             unknown = x_BCHW.new_full((len(x_BCHW),), torch.nan)
             return Output(unknown, unknown if self.heart_rate else None), State(None, x_BCHW)
-        h = self.gru(self.cnn(network_input(before, x_BCHW, self.config.input))[None], h)
+        h = self.recurrent(self.cnn(network_input(before, x_BCHW, self.config.input))[None], h)
         return self._answer(h), State(h, x_BCHW)
+
+    @property
+    def recurrent(self) -> ConvGru | ConvLstm:
+        """The layer along time."""
+        return self.gru if self.config.recurrent == "gru" else self.lstm
 
     def start_heart_rate_at(self, mean_bpm: float) -> None:
         """Let the heart-rate head begin at the training set's mean instead of near zero.
@@ -227,6 +246,8 @@ class Crnn(nn.Module):
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
     def _answer(self, h_BDHW: Tensor) -> Output:
+        if self.config.recurrent == "lstm":
+            h_BDHW = h_BDHW[:, :STATE_CHANNELS]  # the state alone: its cell lies behind it
         feature = self.feature(h_BDHW.flatten(1))
         logit = self.emotion(feature).squeeze(1)
         return Output(logit, self.heart_rate(feature).squeeze(1) if self.heart_rate else None)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pulsefer.models.conv_gru import ConvGru
+from pulsefer.models.conv_lstm import ConvLstm
 from pulsefer.models.crnn import FACE_PX, Crnn, CrnnConfig
 
 
@@ -42,8 +43,8 @@ def layers(config: CrnnConfig) -> list[Layer]:
     with torch.device("meta"):
         model = Crnn(config).eval()
         for name, module in model.named_modules():
-            leaf = not name.startswith("gru.") and not list(module.children())
-            if leaf or isinstance(module, ConvGru):
+            leaf = not name.startswith(("gru.", "lstm.")) and not list(module.children())
+            if leaf or isinstance(module, ConvGru | ConvLstm):
                 module.register_forward_hook(
                     lambda module, _inputs, out, name=name: note(name, module, out)
                 )
