@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pulsefer.core.errors import BadInput, OnProblem, log_problem
-from pulsefer.core.types import Recording, Signal
+from pulsefer.core.types import Recording, Signal, SignalKind
 from pulsefer.datasets.deap_fake import write_fake
 from pulsefer.datasets.deap_ratings import Rated, read_ratings, row_of, rows_of
 from pulsefer.datasets.deap_signal import (
@@ -21,6 +21,7 @@ from pulsefer.datasets.deap_signal import (
     read_preprocessed,
     signal_from_bdf,
     signal_from_dat,
+    skin_from_dat,
 )
 from pulsefer.datasets.deap_tree import (
     DEAP_LAYOUT,
@@ -46,6 +47,9 @@ def read(
     Before the first trial of a participant is given out, the order of the trials is proved: the
     ratings inside the .dat must be those of the table by `Experiment_id`; a BDF must have as many
     starts of a music video as the table has trials. Headers are read, no video is decoded.
+
+    Skin resistance ("eda") is offered from a .dat only: in the BDF files the two sites wrote it in
+    different units.
 
     Args:
         root: Folder that holds face_video, metadata_csv and data_preprocessed_python.
@@ -105,6 +109,7 @@ def _recordings(
                 ratings=row.ratings,
                 data_kind=tree.data_kind,
                 load_signal=load(row),
+                load_other=_other(tree, participant, row),
             )
 
 
@@ -128,3 +133,8 @@ def _source_of_pulse(
         found="neither",
         remedy="without the pulse there is no heart rate; its videos are left out",
     )
+
+
+def _other(tree: Tree, participant: int, row: Rated) -> dict[SignalKind, Callable[[], Signal]]:
+    dat = tree.dats.get(participant)
+    return {"eda": partial(skin_from_dat, dat, tree.layout, row.stimulus)} if dat else {}

@@ -23,7 +23,7 @@ from pulsefer.core.seeding import derive_seed, generator
 from pulsefer.datasets.deap_fake_bdf import BDF_FS_HZ, write_session
 from pulsefer.datasets.deap_pickle import N_CHANNELS, write_dat
 from pulsefer.datasets.deap_ratings import SCALES
-from pulsefer.datasets.deap_signal import PPG_CHANNEL
+from pulsefer.datasets.deap_signal import GSR_CHANNEL, PPG_CHANNEL
 from pulsefer.datasets.deap_tree import (
     DAT_FS_HZ,
     DEAP_LAYOUT,
@@ -35,6 +35,7 @@ from pulsefer.datasets.deap_tree import (
 from pulsefer.datasets.specimen import bad_marker, read_marker, require_empty, write_marker
 from pulsefer.datasets.synthetic import Effects, Trial, draw_trials
 from pulsefer.datasets.synthetic_pulse import beat_times_s, ppg
+from pulsefer.datasets.synthetic_skin import skin_resistance_ohm
 
 Physiology = Literal["dat", "bdf", "both"]
 
@@ -330,13 +331,24 @@ def _write_dat(job: _Physiology) -> None:
     subject, n_samples = job.truths[0].subject, job.layout.n_dat_samples
     by_stimulus = sorted(job.truths, key=lambda truth: truth.stimulus)
     labels = np.array([[truth.ratings[scale] for scale in SCALES] for truth in by_stimulus])
-    # All channels but the pulse are noise that is drawn once: nobody reads them here.
+    # All channels but pulse and skin are noise that is drawn once: nobody reads them here.
     rng = generator(job.seed, "deap", "eeg", subject)
     block = 5.0 * rng.normal(size=(N_CHANNELS, n_samples))
 
     def trials() -> Iterator[NDArray[np.float64]]:
         for truth in by_stimulus:
             block[PPG_CHANNEL] = _pulse(truth, job.layout, job.seed, DAT_FS_HZ)
+            block[GSR_CHANNEL] = skin_resistance_ohm(
+                "deap",
+                subject,
+                truth.stimulus,
+                truth.ratings["arousal"],
+                length_s=job.layout.length_s,
+                fs_hz=DAT_FS_HZ,
+                start_s=-LEAD_S,
+                end_s=n_samples / DAT_FS_HZ - LEAD_S,
+                seed=job.seed,
+            )
             yield block
 
     path = job.root / "data_preprocessed_python" / f"{subject}.dat"

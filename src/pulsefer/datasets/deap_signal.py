@@ -30,6 +30,8 @@ from pulsefer.datasets.deap_tree import (
 PPG_CHANNEL = 38
 """Plethysmograph in a .dat file, counted from 0. 39, which some public loaders read, is
 temperature."""
+GSR_CHANNEL = 36
+"""Skin resistance in a .dat file, counted from 0."""
 PPG_LABEL = "Plet"
 """Plethysmograph in a BDF file. Picked by name: the order of channels differs between sites."""
 MUSIC_CODE = 4
@@ -40,15 +42,17 @@ RATING_TOLERANCE = 0.006
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Preprocessed:
-    """What is kept of a .dat file: 2.6 MB of DEAP's 103.
+    """What is kept of a .dat file: 5.2 MB of DEAP's 103.
 
     Attributes:
         labels: (40, 4), columns as `SCALES`, row e - 1 for `Experiment_id` e.
         ppg: (40, samples), rows alike, 128 Hz, 3 s before the video onwards.
+        gsr: (40, samples), like `ppg`.
     """
 
     labels: NDArray[np.float64]
     ppg: NDArray[np.float64]
+    gsr: NDArray[np.float64]
 
 
 def read_preprocessed(path: Path, layout: Layout) -> Preprocessed:
@@ -86,6 +90,7 @@ def _read_preprocessed(path: Path, n_samples: int, _size: int, _mtime_ns: int) -
     return Preprocessed(
         labels=arrays["labels"].astype(np.float64),
         ppg=arrays["data"][:, PPG_CHANNEL].astype(np.float64),
+        gsr=arrays["data"][:, GSR_CHANNEL].astype(np.float64),
     )
 
 
@@ -131,6 +136,17 @@ def signal_from_dat(path: Path, layout: Layout, stimulus: int) -> Signal:
     values = read_preprocessed(path, layout).ppg[stimulus - 1].copy()
     require_alive(values, f"{path}: row {stimulus - 1}, channel {PPG_CHANNEL}")
     return Signal("ppg", values, DAT_FS_HZ, -LEAD_S)
+
+
+def skin_from_dat(path: Path, layout: Layout, stimulus: int) -> Signal:
+    """The skin resistance of the trial in which clip `stimulus` was shown.
+
+    Raises:
+        BadInput: the file is broken, or the signal is flat or not finite.
+    """
+    values = read_preprocessed(path, layout).gsr[stimulus - 1].copy()
+    require_alive(values, f"{path}: row {stimulus - 1}, channel {GSR_CHANNEL}")
+    return Signal("eda", values, DAT_FS_HZ, -LEAD_S)
 
 
 def music_onsets(path: Path, layout: Layout) -> NDArray[np.int64]:
@@ -188,7 +204,7 @@ def signal_from_bdf(path: Path, layout: Layout, trial: int) -> Signal:
 
 
 def require_alive(values: NDArray[np.float64], where: str) -> None:
-    """Refuse a pulse that is not finite or does not move at all.
+    """Refuse a signal that is not finite or does not move at all.
 
     Raises:
         BadInput: so it is.
@@ -200,7 +216,9 @@ def require_alive(values: NDArray[np.float64], where: str) -> None:
             found=f"{int((~np.isfinite(values)).sum())} of {len(values)} that are not",
         )
     if np.ptp(values) == 0:
-        raise BadInput(where, expected="a pulse", found=f"the value {values[0]:g} throughout")
+        raise BadInput(
+            where, expected="a signal that changes", found=f"the value {values[0]:g} throughout"
+        )
 
 
 @lru_cache(maxsize=4)

@@ -17,6 +17,7 @@ from pulsefer.datasets import bdf
 from pulsefer.datasets.mahnob_session import RATINGS
 from pulsefer.datasets.mahnob_tree import BDF_LEAD_S, participant_of, section_of
 from pulsefer.datasets.synthetic_pulse import BREATH_HZ, beat_times_s, ecg
+from pulsefer.datasets.synthetic_skin import skin_resistance_ohm
 
 FS_HZ = 256
 AUDIO_HZ = 48_000
@@ -38,7 +39,6 @@ LEADS = {
 """Rest and height of R in microvolts, and noise as a share of it. The second is upside down."""
 VARIABILITY = 0.02
 """Spread of the beat intervals, share of the interval."""
-RESISTANCE_OHM = 150_000.0
 TEMPERATURE = 33.0
 TSV_HEAD = 23
 """Lines before the names of the columns."""
@@ -239,8 +239,17 @@ def _courses(truth: Planted, seed: int, end_s: float) -> dict[str, NDArray[np.fl
     beats_s = planted_beats_s(truth, seed)
     breath = np.sin(2 * np.pi * BREATH_HZ * time_s)
     courses = {
-        # Resistance falls for a few seconds after each of some arousing moments.
-        "GSR1": RESISTANCE_OHM - 8000 * np.maximum(np.sin(2 * np.pi * time_s / 25), 0) ** 2,
+        "GSR1": skin_resistance_ohm(
+            "mahnob_hci",
+            truth.subject,
+            truth.stimulus,
+            truth.ratings.get("arousal", 1.0),
+            length_s=truth.stimulus_s,
+            fs_hz=FS_HZ,
+            start_s=-BDF_LEAD_S,
+            end_s=end_s,
+            seed=seed,
+        ),
         "Resp": 500 * breath,
         "Temp": TEMPERATURE + 0.5 * np.sin(2 * np.pi * time_s / 120),
     }
