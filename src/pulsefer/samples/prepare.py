@@ -29,6 +29,7 @@ from pulsefer.faces.follow import FollowConfig, Follower, SeenFace
 from pulsefer.faces.mtcnn import Mtcnn
 from pulsefer.faces.skin import skin_rgb
 from pulsefer.media.video import frames, probe
+from pulsefer.samples.other_signals import complete, read_others, write_others
 from pulsefer.samples.store import (
     FORMAT,
     Store,
@@ -175,6 +176,7 @@ def _prepare_one(job: _Job) -> _Outcome:
     try:
         signal = recording.load_signal()
         beats(signal)  # refuses what no pulse can be read from, before any frame is decoded
+        others = read_others(recording, problems.append)
         video_sha256 = sha256_file(recording.video) if recording.video.is_file() else None
         key = fingerprint(
             {
@@ -196,8 +198,11 @@ def _prepare_one(job: _Job) -> _Outcome:
             with whole_folder(folder) as part:
                 record = _write(part, recording, signal, job.config, problems.append)
                 record["video_sha256"] = video_sha256
+                record |= write_others(part, others)
                 text = json.dumps(record, indent=1, sort_keys=True)
                 (part / "record.json").write_text(text, "utf-8")
+        else:
+            complete(folder, others)
     except (BadInput, OSError) as error:
         found = error.problem if isinstance(error, BadInput) else Problem(
             str(recording.video), "files that can be read and written", str(error)

@@ -4,11 +4,13 @@
     STORE/index.parquet                   a row per recording
     STORE/recordings/<key>/faces.u8       (n, 64, 64, 3) uint8 RGB, raw
                            track.parquet  a row per frame: time, box, skin colour, face or not
-                           signal.npy     the contact signal, float64
+                           signal.npy     the contact signal of the pulse, float64
+                           eda.npy        another one, where it could be read
                            record.json    who, what, ratings, shapes
 
 The key is made from the video's bytes, the signal, the labels and the configuration: what is
-there need not be made again, and what was made differently has another name.
+there need not be made again, and what was made differently has another name. Signals beside the
+pulse are no part of it (`other_signals`); the record has a fingerprint of each.
 """
 
 from __future__ import annotations
@@ -122,6 +124,19 @@ class StoredRecording:
         return Signal(
             kind, values, float(self.record["signal_fs_hz"]), float(self.record["signal_start_s"])
         )
+
+    @cached_property
+    def others(self) -> Mapping[SignalKind, Signal]:
+        """Signals beside the pulse by kind ("eda"), on the same clock; empty where none is kept."""
+        return {
+            cast(SignalKind, kind): Signal(
+                cast(SignalKind, kind),
+                np.load(self.folder / f"{kind}.npy", allow_pickle=False),
+                float(about["fs_hz"]),
+                float(about["start_s"]),
+            )
+            for kind, about in self.record.get("others", {}).items()
+        }
 
 
 @dataclass(frozen=True)
