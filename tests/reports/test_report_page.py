@@ -91,10 +91,11 @@ def test_a_page_says_first_what_was_found_and_then_how(rich_html):
 
 def test_a_page_has_the_figures_that_its_data_allow(rich_html):
     labels = re.findall(r'<div role="img" aria-label="([^"]+)"', rich_html)
-    # Ladder; beta, epoch, window length; calibration, persons.
-    assert len(labels) == rich_html.count("</svg>") == 6
+    # Ladder; beta and its pair, epoch, window length; calibration, persons.
+    assert len(labels) == rich_html.count("</svg>") == 7
     for part in ("by window_within: MTL 94.0 %", "Along beta: 0: STL 55.0 %",
                  "MTL: lowest, 0.634, at epoch 6", "Along window length (s): 1: STL 56.0 %",
+                 "by subject, STL − MTL, beta 0.01: -6.0 points",
                  "said 0.", "of 11 persons above 50 %"):  # fmt: skip
         assert any(part in label for label in labels), part
     assert rich_html.count("Rings: labels dealt to other trials") == 1
@@ -245,7 +246,7 @@ def test_figures_without_intervals_are_drawn(tmp_path):
     rows = [dataclasses.replace(one, low=math.nan, high=math.nan) for one in rich()]
     append(tmp_path / "results" / "rows.jsonl", rows)
     html, _ = page_of(tmp_path / "results", tmp_path)
-    assert html.count("</svg>") == 4
+    assert html.count("</svg>") == 5
 
 
 def test_a_series_draws_the_emotion_by_trial_and_the_heart_rate_by_window():

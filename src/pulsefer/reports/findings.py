@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from pulsefer.reports.findings_along import along
+from pulsefer.reports.findings_pairs import paired, reached, skill
 from pulsefer.reports.groups import (
     HEART_RATE,
     PEEKED,
@@ -28,23 +29,19 @@ from pulsefer.reports.protocols import (
     MINUS,
     base,
     in_words,
-    is_honest,
     is_known,
     is_leaky,
     may_cross,
     strictness,
 )
 from pulsefer.reports.row import Row
-from pulsefer.reports.sheet import p_text
-from pulsefer.reports.table import NAMES, is_difference, measured, number
+from pulsefer.reports.table import is_difference, number
 from pulsefer.reports.words import clear_of, counts, figure, joined
 
 CHANCE = 0.5
 HEADLINE = "balanced_accuracy"
 MOST = 4
 """Systems in a sentence; the others are in the table."""
-SURE = 0.05
-"""A p above this shows no difference."""
 
 KNOWING = {
     "majority": "the larger class",
@@ -72,13 +69,29 @@ def findings(group: Group) -> list[str]:
         *_heart_rate(rows),
         *_affect(rows),
         *_peeked(rows),
-        *_paired(differences),
+        *paired(differences),
         *along(group.rows),
+        *skill(rows),
+        *reached(group.rows),
     ]
     if not sentences:
         n = len(group.rows)
         return [f"{n} figures, none of which a rule makes a sentence of; all are in the table."]
     return sentences
+
+
+def answers(group: Group) -> list[str]:
+    """The sentences about what an experiment compares; its headline where it compares nothing."""
+    rows = alone(group.rows)
+    differences = [row for row in group.rows if is_difference(row)]
+    gaps = _gaps(differences)
+    return [
+        *([*_headline(rows), *gaps, *_permuted(rows), *_peeked(rows)] if gaps else []),
+        *paired(differences),
+        *along(group.rows),
+        *skill(group.rows),
+        *reached(group.rows),
+    ] or findings(group)[:1]
 
 
 def _chosen(rows: Sequence[Row], metric: str, dimension: str) -> list[Row]:
@@ -336,21 +349,6 @@ def _instead_of(peeked: Line, last: Mapping[tuple[str, str], Line]) -> str:
         return said
     when = "at the last epoch" if line.row.selection == "last" else "at an epoch chosen without it"
     return f"{said} instead of {number(line.row, line.row.value)} {when}"
-
-
-def _paired(rows: Sequence[Row]) -> list[str]:
-    """Differences that were tested over persons."""
-    tested = [row for row in rows if not math.isnan(row.p) and is_honest(row.protocol)]
-    sentences = []
-    for line in over_seeds(at_one_epoch(in_one_unit(tested)))[: 2 * MOST]:
-        row = line.row
-        what = NAMES.get(measured(row), measured(row))
-        verdict = "a difference" if row.p < SURE else "no difference is shown"
-        sentences.append(
-            f"{line.label}, {in_words(row.protocol)}: {figure(line)} of {what} "
-            f"({row.dimension}), p = {p_text(row.p)}: {verdict} ({counts([line])})."
-        )
-    return sentences
 
 
 def _capital(text: str) -> str:

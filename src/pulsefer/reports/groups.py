@@ -165,3 +165,8 @@ def is_permuted(system: str) -> bool:
     """
     words = system.lower()
     return "permuted" in words and "label" in words
+
+
+def is_shuffled(row: Row) -> bool:
+    """Whether the frames of every window were out of order: what stays was read from one frame."""
+    return "shuffled" in row.selection.lower()

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from pulsefer.core.errors import BadInput, Problem
+from pulsefer.reports.figures_of_pairs import differences, orders
 from pulsefer.reports.figures_of_rows import ladders, series
 from pulsefer.reports.findings import findings
 from pulsefer.reports.groups import PEEKED, Group, by, groups
@@ -96,7 +97,8 @@ def _pictures(group: Group, room: int) -> tuple[list[Picture], int]:
     """Figures of a group, as many as there is room for; 1 if it was left out."""
     if room <= 0:
         return [], 1
-    return [*ladders(group), *series(group)][:room], 0
+    made = [*ladders(group), *series(group), *differences(group), *orders(group)]
+    return made[:room], 0
 
 
 def _caveats(found: Sequence[Group]) -> list[str]:

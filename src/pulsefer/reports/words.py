@@ -46,7 +46,8 @@ def counts(lines: Sequence[Line]) -> str:
     n = _range([row.n for row in rows])
     persons = _range([row.n_subjects for row in rows])
     one = "person" if persons == "1" else "persons"
-    what = f"{n} {' or '.join(f'{unit}s' for unit in units)} of {persons} {one}"
+    words = " or ".join(unit if n == "1" else f"{unit}s" for unit in units)
+    what = f"{n} {words} of {persons} {one}"
     synthetic = any(row.data_kind == "synthetic" for row in rows)
     return f"{what}; synthetic" if synthetic else what
 
