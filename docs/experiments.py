@@ -37,7 +37,7 @@ from pulsefer.reports.findings import HEADLINE, answers
 from pulsefer.reports.groups import HEART_RATE, Group, by, groups, is_shuffled
 from pulsefer.reports.markdown import plain, table
 from pulsefer.reports.page import Picture
-from pulsefer.reports.protocols import in_words
+from pulsefer.reports.protocols import MINUS, in_words
 from pulsefer.reports.row import Row, append, read
 from pulsefer.reports.sheet import first_sheet
 from pulsefer.reports.table import is_difference, measured
@@ -333,8 +333,9 @@ def _list(values: Sequence[Any]) -> str:
 def _note(group: Group, how: Mapping[str, Any]) -> str:
     """What a figure says of itself where it stands alone."""
     of_seeds = all(row.unit == "seed" for row in group.rows)
-    protocols = list(dict.fromkeys(in_words(row.protocol) for row in group.rows
-                                   if not is_difference(row)))  # fmt: skip
+    protocols = list(
+        dict.fromkeys(in_words(row.protocol) for row in group.rows if MINUS not in row.protocol)
+    )
     return (
         f"{'SYNTHETIC' if group.synthetic else 'real'}, {group.dataset}: "
         f"{max(row.n_subjects for row in group.rows)} persons, "

@@ -68,14 +68,16 @@ def _differences(lines: Sequence[Line], synthetic: bool) -> Picture:
                           transform=across, ha="right", va="center", color=INK if shown else SOFT,
                           fontsize=LETTERS_PT - 0.5)  # fmt: skip
             place -= 0.75
+            # Not through the names.
+            axis.plot([0, 0], [place - 0.4, place + 0.4], color=SOFT, ls="--", lw=1)
             axis.plot([share * row.low, share * row.high], [place, place], color=colour, lw=4,
                       alpha=0.4, solid_capstyle="butt")  # fmt: skip
             axis.plot([share * row.value], [place], "o", color=colour, ms=6.5, mew=1.6,
                       mfc=colour if shown else "none")  # fmt: skip
             place -= 0.85
             said.append(f"{in_words(protocol)}, {line.label}: {figure(line)}")
-    axis.axvline(0, color=SOFT, ls="--", lw=1)
     axis.set_yticks([])
+    axis.grid(visible=False)
     axis.spines["left"].set_visible(False)
     axis.set_ylim(place + 0.4, 0.6)
     axis.margins(x=0.08)
