@@ -15,11 +15,13 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -n 2
 
-# Every experiment on small specimens: that all of it runs, not what it finds.
+# Every experiment on small specimens: that all of it runs, not what it finds. The report is opened
+# in a browser where there is one; PULSEFER_NEED_BROWSER=1 where there has to be one.
 smoke: $(READY)
 	rm -rf build/smoke
 	$(BIN)/pulsefer reproduce all --budget smoke --out build/smoke
 	$(BIN)/pulsefer report build/smoke
+	$(BIN)/python tests/reports/open_in_browser.py build/smoke/results.html --screenshot build/smoke/results.png
 
 lint: $(READY)
 	$(BIN)/ruff check .

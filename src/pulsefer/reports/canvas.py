@@ -45,10 +45,13 @@ def canvas(n_panels: int, *, height_in: float) -> tuple[Figure, list[Axes]]:
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with mpl.rc_context(STYLE):
         # Without pyplot: no global state, no window, and figures are freed like any object.
-        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        # The title of a panel has to stand nearer to it than the axis of the one above.
+        layout = ConstrainedLayoutEngine(h_pad=0.1 if n_panels > 1 else None)
+        figure = Figure(figsize=(WIDTH_IN, height_in), layout=layout)
         FigureCanvasAgg(figure)
         axes = figure.subplots(n_panels, 1, squeeze=False).ravel().tolist()
     for axis in axes:
@@ -58,10 +61,23 @@ def canvas(n_panels: int, *, height_in: float) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def legend(axis: Axes) -> None:
-    """Names of what is drawn, if there are any."""
+def legend(axis: Axes, *, above: bool = False) -> None:
+    """Names of what is drawn, if there are any; above, where a mark would pass for one more dot."""
     if axis.get_legend_handles_labels()[1]:
-        axis.legend(frameon=False, fontsize=LETTERS_PT - 1, labelcolor=INK)
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+        axis.legend(
+            frameon=False, fontsize=LETTERS_PT - 1, labelcolor=INK, **(place if above else {})
+        )
+
+
+def whole(axis: Axes) -> None:
+    """Whole numbers along x, also where there is only one."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    low, high = axis.get_xlim()
+    if high - low < 1:
+        axis.set_xlim((low + high) / 2 - 0.5, (low + high) / 2 + 0.5)
 
 
 def label(text: str, *, most: int = 26) -> str:

@@ -6,7 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pulsefer.reports.canvas import ACCENT, INK, LETTERS_PT, QUIET, SOFT, canvas, label, legend
+from pulsefer.reports.canvas import (
+    ACCENT,
+    INK,
+    LETTERS_PT,
+    QUIET,
+    SOFT,
+    canvas,
+    label,
+    legend,
+    whole,
+)
 from pulsefer.reports.protocols import is_leaky
 from pulsefer.reports.row import Row
 
@@ -38,6 +48,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], *, synthetic: bool) -
                 )  # fmt: skip
     for axis, title in zip(axes, ("learning side", "held-out part"), strict=True):
         axis.set_title(title + (" (synthetic)" if synthetic else ""), fontsize=LETTERS_PT)
+        whole(axis)
         axis.set_xlabel("epoch")
         axis.set_ylabel("binary cross-entropy")
         legend(axis)
@@ -60,7 +71,10 @@ def intervals(rows: Sequence[Row], *, chance: float | None = None) -> Figure:
             axis.plot([100 * row.paper], [place], "D", mfc="none", color=INK, ms=6)
     if chance is not None:
         axis.axvline(100 * chance, color=SOFT, ls="--", lw=1)
-        axis.text(100 * chance, len(rows) - 0.4, " chance", color=SOFT, fontsize=LETTERS_PT - 1)
+        axis.annotate(
+            "chance", (100 * chance, len(rows) - 0.4), xytext=(3, 0), textcoords="offset points",
+            color=SOFT, fontsize=LETTERS_PT - 1,
+        )  # fmt: skip
     axis.set_yticks(
         range(len(rows)),
         [

@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from pulsefer.reports.canvas import ACCENT, INK, LETTERS_PT, QUIET, SOFT, canvas, label, legend
+from pulsefer.reports.canvas import (
+    ACCENT,
+    INK,
+    LETTERS_PT,
+    QUIET,
+    SOFT,
+    canvas,
+    label,
+    legend,
+    whole,
+)
 from pulsefer.reports.figures import STYLES
 from pulsefer.reports.groups import (
     HEART_RATE,
@@ -58,10 +68,10 @@ def _ladder(dimension: str, lines: Sequence[Line], synthetic: bool) -> Picture:
     least = 0.4
     for protocol, some in rungs.items():
         leaky = is_leaky(protocol)
-        axis.text(
-            0.0, place, f" {label(in_words(protocol), most=48)}{' (leaky)' if leaky else ''}",
-            transform=axis.get_yaxis_transform(), va="center", color=SOFT,
-            fontsize=LETTERS_PT - 0.5,
+        axis.annotate(
+            label(in_words(protocol), most=48) + (" (leaky)" if leaky else ""), (0.0, place),
+            xycoords=axis.get_yaxis_transform(), xytext=(5, 0), textcoords="offset points",
+            va="center", color=SOFT, fontsize=LETTERS_PT - 0.5,
         )  # fmt: skip
         place -= 1.0
         axis.plot([50, 50], [place + 0.4, place - 0.8 * len(some) + 0.4], color=SOFT, ls="--", lw=1)
@@ -79,10 +89,14 @@ def _ladder(dimension: str, lines: Sequence[Line], synthetic: bool) -> Picture:
     axis.set_xlim(100 * max(least - 0.03, 0.0), 100)
     axis.set_xlabel(f"balanced accuracy of {label(dimension)}, %{_kind(synthetic)}")
     left = len(lines) - len(shown)
+    what = f"balanced accuracy of {dimension} with 95 % intervals"
+    if len(rungs) > 1:
+        what = f"the leakage ladder: {what}, from what lets most cross (top) to what lets least"
+    else:
+        what = f"{what}, {in_words(lines[0].row.protocol)}"
     return Picture(
         made,
-        f"The leakage ladder: balanced accuracy of {dimension} with 95 % intervals, from what lets "
-        "most cross (top) to what lets least cross. Dashed: chance. "
+        f"{_sentence(what)} Dashed: chance. "
         + ("Rings: labels dealt to other trials. " if any(
             is_permuted(line.row.system) for line in shown) else "")
         + (f"The {left} least strict of {len(lines)} are left out. " if left else "")
@@ -196,10 +210,14 @@ def _trade(
         if points:
             axis.plot(*list(zip(*points, strict=True))[:2], color=colour, ls=style, marker="o",
                       label=name)  # fmt: skip
-        for x, y, at in points:
-            axis.annotate(f"{at:g}", (x, y), xytext=(5, 5), textcoords="offset points",
-                          color=SOFT, fontsize=LETTERS_PT - 1)  # fmt: skip
-    axis.margins(0.1, 0.16)
+        for place, (x, y, at) in enumerate(points):
+            # On the side on which the line does not go on.
+            beside = [other for _, other, _ in points[max(place - 1, 0) : place + 2]]
+            below = fmean(beside) > y
+            axis.annotate(f"{at:g}", (x, y), xytext=(0, -6 if below else 6), color=SOFT,
+                          textcoords="offset points", fontsize=LETTERS_PT - 1, ha="center",
+                          va="top" if below else "bottom")  # fmt: skip
+    axis.margins(0.1, 0.2)
     axis.set(xlabel="heart-rate RMSE, bpm", ylabel="balanced accuracy, %")
     axis.set_title(f"one task against the other; numbers: {label(along(x_name))}",
                    loc="left", color=SOFT, fontsize=LETTERS_PT)  # fmt: skip
@@ -222,6 +240,7 @@ def _epochs(rows: Sequence[Row], dimension: str, protocol: str, synthetic: bool)
         axis.plot(xs, mean, color=colour, ls=style, marker=".", label=label(name))
         best = mean.index(min(mean))
         said.append(f"{name}: lowest, {mean[best]:.3f}, at epoch {xs[best]:g}")
+    whole(axis)
     axis.set(xlabel=f"epoch{_kind(synthetic)}", ylabel="cross-entropy, held-out part")
     legend(axis)
     return Picture(

@@ -148,7 +148,7 @@ def _persons(tables: dict[str, Any], where: str, kind: str) -> Picture:
     names = [label(str(subject), most=14) for _, subject in order] if len(order) <= 40 else []
     axis.set_yticks(range(len(names)), names)
     axis.set(xlabel=f"balanced accuracy over a person's trials, %{kind}", xlim=(-3, 103))
-    legend(axis)
+    legend(axis, above=True)
     left = int(first.isna().sum())
     none = f" {left} more have labels of one class only, and no value." if left else ""
     return Picture(

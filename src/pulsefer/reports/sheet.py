@@ -219,18 +219,26 @@ def _cells(line: Line) -> tuple[str, ...]:
     return (
         f"{own}: {name_of(row)}",
         line.label,
-        f"{along(row.x_name)} {row.x:g}" if row.x_name else NOTHING,
+        _at(row),
         paper,
         number(row, row.value),
         interval,
-        in_words(row.protocol) + (LEAKS if is_leaky(row.protocol) else ""),
-        f"{row.n} {row.unit}s",
+        ANY if row.protocol == ANY else in_words(row.protocol) + LEAKS * is_leaky(row.protocol),
+        f"{row.n} {row.unit}" + "s" * (row.n != 1),
         str(row.n_subjects),
         NOTHING if math.isnan(row.p) else p_text(row.p),
         row.selection,
         f"mean of {line.n_seeds}" if line.n_seeds > 1 else str(row.seed),
         row.data_kind,
     )
+
+
+def _at(row: Row) -> str:
+    """Where on an axis: "beta 0.01", "window length 2 s"."""
+    if not row.x_name:
+        return NOTHING
+    name, _, unit = along(row.x_name).partition(" (")
+    return f"{name} {row.x:g} {unit.removesuffix(')')}".rstrip()
 
 
 def p_text(p: float) -> str:
