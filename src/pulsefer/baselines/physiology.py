@@ -15,6 +15,7 @@ from sklearn.metrics import recall_score
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from pulsefer.core.bundle import Bundle, Fidelity, Labels, Modality, Unit
 from pulsefer.core.errors import BadInput
@@ -124,9 +125,11 @@ class PulseSystem(ABC):
                 "training side", expected=f"samples with a signal {self.signal}", found="none"
             )
         x = pulse_matrix(bundle, self.signal)
-        best, scores = self._chosen(x, y, groups)
-        self._prepared = preparation().fit(x)
-        (self._model,) = self._models(self._prepared.transform(x), y, [best])
+        # On matrices of this size threads of BLAS wait for each other; one rounds alike anywhere.
+        with threadpool_limits(1):
+            best, scores = self._chosen(x, y, groups)
+            self._prepared = preparation().fit(x)
+            (self._model,) = self._models(self._prepared.transform(x), y, [best])
         self._decided = {"inner_scores": scores, "classes": np.unique(y)} | {
             f"chosen_{name}": np.array(value)
             for name, value in zip(self.hyper_parameters, best, strict=True)
@@ -137,7 +140,9 @@ class PulseSystem(ABC):
         prepared, model = self._ready()
         if not len(bundle):
             return np.empty((0, self.n_classes))
-        return self._asked(model, prepared.transform(pulse_matrix(bundle, self.signal)))
+        x = pulse_matrix(bundle, self.signal)
+        with threadpool_limits(1):
+            return self._asked(model, prepared.transform(x))
 
     def fitted(self) -> Mapping[str, NDArray[np.generic]]:
         """Everything that `fit` decided; see `core.bundle.System`."""
