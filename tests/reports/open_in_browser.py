@@ -51,7 +51,7 @@ TALLEST_PX = 8_000
 NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 """Two frames later what the style asks for has been asked for, and all is laid out."""
 
-LOOK = (Path(__file__).with_name("look_at_page.js")).read_text("utf-8")
+LOOK = Path(__file__).with_name("look_at_page.js").read_text("utf-8")
 
 
 class BrowserError(RuntimeError):
@@ -81,15 +81,13 @@ class Chromium:
         self._left = b""
         self._number = 0
         self._loaded = False
+        self._tab = ""  # the browser itself
         self.wrong: list[str] = []
         self.asked: list[str] = []
         made = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        self._tab = ""
         self._tab = self.ask("Target.attachToTarget", targetId=made, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network", "Audits"):
             self.ask(f"{domain}.enable")
-
-    _tab = ""
 
     def ask(self, method: str, **given: object) -> dict[str, Any]:
         """Call a method of the protocol.
