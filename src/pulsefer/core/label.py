@@ -10,6 +10,8 @@ Threshold = Literal["ge5", "gt5", "drop_middle"]
 THRESHOLDS: tuple[Threshold, ...] = get_args(Threshold)
 MIDDLE = 5.0
 HALF_WIDTH = 0.5
+LOW_BELOW, HIGH_FROM = 3.5, 6.5
+"""Ends of the middle class of three."""
 
 
 def label(rating: float, threshold: Threshold = "ge5") -> int | None:
@@ -34,6 +36,23 @@ def label(rating: float, threshold: Threshold = "ge5") -> int | None:
     if threshold == "drop_middle":
         return None if abs(rating - MIDDLE) < HALF_WIDTH else int(rating > MIDDLE)
     raise ValueError(f"threshold is one of {', '.join(THRESHOLDS)}; found {threshold!r}")
+
+
+def third(rating: float) -> int:
+    """0 low, 1 middle, 2 high: three classes, as one of the compared papers has them.
+
+    Choice: 1-3, 4-6 and 7-9, as ratings in whole numbers are usually divided; between those the
+    nearest whole number counts.
+
+    Raises:
+        ValueError: a rating that is not 1-9.
+
+    >>> [third(rating) for rating in (3.0, 3.5, 6.0, 6.5)]
+    [0, 1, 1, 2]
+    """
+    if not (math.isfinite(rating) and 1.0 <= rating <= 9.0):
+        raise ValueError(f"a rating is 1-9, found {rating}")
+    return int(rating >= LOW_BELOW) + int(rating >= HIGH_FROM)
 
 
 def balance(ratings: Iterable[float]) -> dict[Threshold, tuple[int, int]]:

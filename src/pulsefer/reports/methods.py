@@ -11,6 +11,7 @@ from pulsefer.core.extras import versions
 from pulsefer.core.files import whole_file
 from pulsefer.core.label import HALF_WIDTH, MIDDLE
 from pulsefer.core.types import MAX_BPM, MIN_BPM
+from pulsefer.reports import methods_compared
 from pulsefer.samples.split import LEAKY, PROTOCOLS
 
 FILE = "methods.md"
@@ -45,6 +46,7 @@ REFERENCES = {
     "Zhang et al., 2016": "K. Zhang, Z. Zhang, Z. Li and Y. Qiao, “Joint face detection and "
     "alignment using multitask cascaded convolutional networks,” IEEE Signal Process. Lett., "
     "vol. 23, no. 10, pp. 1499–1503, 2016.",
+    **methods_compared.REFERENCES,
     "Kingma & Ba, 2015": "D. P. Kingma and J. Ba, “Adam: a method for stochastic optimization,” "
     "in Proc. ICLR, 2015.",
     "Makowski et al., 2021": "D. Makowski et al., “NeuroKit2: a Python toolbox for "
@@ -72,9 +74,10 @@ def methods(about: Mapping[str, Any], *, software: Mapping[str, str | None] | No
         BadInput: settings of another version.
     """
     try:
+        of_learner = _of_compared if "compared" in about else _of_network
         parts = (
-            _data(about), _faces(about), _samples(about), _heart_rate(about), _network(about),
-            _training(about), _protocol(about), _statistics(), _software(about, software or {}),
+            _data(about), *of_learner(about), _protocol(about), _statistics(),
+            _software(about, software or {}),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(
@@ -102,6 +105,20 @@ def write_methods(folder: Path, about: Mapping[str, Any]) -> Path:
         with whole_file(file) as part:
             part.write_text(text, "utf-8")
     return file
+
+
+def _of_network(about: Mapping[str, Any]) -> tuple[str, ...]:
+    return (_faces(about), _samples(about), _heart_rate(about), _network(about), _training(about))
+
+
+def _of_compared(about: Mapping[str, Any]) -> tuple[str, ...]:
+    system = about["compared"]
+    return (
+        _faces(about) if "face" in system["modality"] else "",
+        _samples(about),
+        _heart_rate(about) if system["answers"] == "heart rate" else "",
+        methods_compared.compared(about),
+    )
 
 
 def _named(dataset: str) -> str:

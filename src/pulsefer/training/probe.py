@@ -27,7 +27,8 @@ from pulsefer.samples.window import Windows
 from pulsefer.training.fit import load_weights
 from pulsefer.training.hr_scale import scale_of
 from pulsefer.training.module import predict, prediction_table
-from pulsefer.training.run import Run, fold_folder
+from pulsefer.training.run import Run
+from pulsefer.training.run_folder import fold_folder
 from pulsefer.training.training_side import training_side
 
 SHUFFLED = "last, frames shuffled"

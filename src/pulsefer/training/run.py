@@ -25,14 +25,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pulsefer.core.errors import BadInput
-from pulsefer.core.files import whole_file
-from pulsefer.core.fingerprint import canonical_json, fingerprint
 from pulsefer.core.types import DataKind
-from pulsefer.core.version import __version__
 from pulsefer.models import checkpoint
 from pulsefer.models.crnn import Crnn
-from pulsefer.samples.audit import Audit, audits
-from pulsefer.samples.split import Split, split
+from pulsefer.samples.split import Split
 from pulsefer.samples.split_file import write_split
 from pulsefer.samples.store import Store
 from pulsefer.samples.window import Windows
@@ -41,7 +37,15 @@ from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.fit import Advance, Fold, fit, load_weights, require_start
 from pulsefer.training.hr_scale import scale_of
 from pulsefer.training.parallel import first_does, meet, this_process
-from pulsefer.training.training_side import training_side
+from pulsefer.training.run_folder import (
+    about_of,
+    claim,
+    data_of,
+    fold_folder,
+    folds_of,
+    plain,
+    write_tables,
+)
 
 if TYPE_CHECKING:
     from pulsefer.models.checkpoint import CnnWeights
@@ -61,7 +65,7 @@ class Run:
 
     @property
     def system(self) -> str:
-        """Either "STL" or "MTL"."""
+        """Either "STL" or "MTL", or the name of a compared system."""
         return str(self.about["system"])
 
     @property
@@ -121,11 +125,10 @@ def train(
     """
     folder = Path(folder)
     require_start(config, start, store)
-    folds = _folds(windows, protocol)
-    counted = list(audits(windows.windows, folds))
-    about = _about(store, windows, protocol, config, folds, counted, start, marks)
+    folds = folds_of(windows, protocol)
+    about = _about(store, windows, protocol, config, folds, start, marks)
     meet(about["fingerprint"])
-    first_does(partial(_claim, folder, about))
+    first_does(partial(claim, folder, about))
     first_does(partial(write_split, folder / "splits.csv", windows.windows, folds))
     done: list[Fold] = [
         fit(
@@ -139,7 +142,8 @@ def train(
         )
         for fold in folds
     ]
-    first_does(partial(_write_tables, folder, folds, done, colour or {}))
+    tables = [(fold.history, fold.predictions) for fold in done]
+    first_does(partial(write_tables, folder, folds, tables, colour or {}))
     if final:
         _fit_final(store, windows, config, folder, about, start, advance)
     return Run(folder, about)
@@ -147,13 +151,13 @@ def train(
 
 def epochs_of(windows: Windows, protocol: Protocol, config: TrainConfig, *, final: bool) -> int:
     """Epochs that `train` will count, for a progress bar."""
-    return config.epochs * (len(_folds(windows, protocol)) + final)
+    return config.epochs * (len(folds_of(windows, protocol)) + final)
 
 
 def steps_of(windows: Windows, protocol: Protocol, config: TrainConfig) -> int:
     """Steps of the optimiser that the folds of `train` will take."""
     return config.epochs * sum(
-        math.ceil(len(fold.train) / config.batch_size) for fold in _folds(windows, protocol)
+        math.ceil(len(fold.train) / config.batch_size) for fold in folds_of(windows, protocol)
     )
 
 
@@ -193,69 +197,28 @@ def open_run(folder: Path) -> Run:
     return Run(folder, about)
 
 
-def _folds(windows: Windows, protocol: Protocol) -> list[Split]:
-    try:
-        return list(
-            split(
-                windows.windows,
-                by=protocol.by,
-                folds=protocol.folds,
-                validation=protocol.validation,
-                seed=protocol.split_seed,
-            )
-        )
-    except ValueError as error:
-        raise BadInput(
-            f"protocol {protocol.name}", expected="folds that the data allow", found=str(error)
-        ) from error
-
-
 def _about(
     store: Store,
     windows: Windows,
     protocol: Protocol,
     config: TrainConfig,
     folds: list[Split],
-    counted: list[Audit],
     start: CnnWeights | None,
     marks: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     what = {
-        "train": _plain(config),
-        "windows": _plain(windows.config),
-        "protocol": _plain(protocol),
-        "store": dict(store.config),
-        "recordings": [recording.key for recording in store],
+        **data_of(store, windows, protocol),
+        "train": plain(config),
         # The weights, not their place: the same file elsewhere is the same start.
         "cnn": {"sha256": start.sha256, **_origin(start)} if start else None,
         "marks": dict(marks or {}),
     }
+    kind = _data_kind(store, start)
+    about = about_of(
+        what, store, windows, protocol, folds, system=config.system, data_kind=kind
+    )  # fmt: skip
     scale = scale_of(windows.windows) if config.hr_by_dataset else None
-    labels = [window.emotion for window in windows.windows]
-    return {
-        **what,
-        "fingerprint": fingerprint(what),
-        "manifest": fingerprint([fold.manifest(windows.windows) for fold in folds]),
-        "protocol_name": protocol.name,
-        "leaky": protocol.leaky,
-        "system": config.system,
-        "data_kind": _data_kind(store, start),
-        "datasets": list(store.datasets),
-        "persons": sorted({window.person for window in windows.windows}),
-        "version": __version__,
-        "n_windows": len(windows.windows),
-        "n_trials": len({window.key for window in windows.windows}),
-        "n_subjects": len({window.person for window in windows.windows}),
-        "high_share": sum(labels) / len(labels),
-        "windows_left_out": dict(windows.left_out),
-        "hr_rejected": dict(windows.hr_rejected),
-        "hr_scale": _plain(scale) if scale else None,
-        "training_side": _plain(training_side(windows.windows)),
-        "shared": {
-            name: max(getattr(one.test, name) for one in counted)
-            for name in ("windows", "seconds", "trials", "subjects", "stimuli")
-        },
-    }
+    return {**about, "hr_scale": plain(scale) if scale else None}
 
 
 def _data_kind(store: Store, start: CnnWeights | None) -> DataKind:
@@ -267,55 +230,6 @@ def _data_kind(store: Store, start: CnnWeights | None) -> DataKind:
 def _origin(start: CnnWeights) -> dict[str, Any]:
     """What the weights themselves say of where they learned."""
     return {name: start.about.get(name) for name in ("datasets", "data_kind", "fingerprint")}
-
-
-def _plain(thing: Any) -> Any:
-    """As JSON will have it, so that a run that was just made equals one that is opened."""
-    return json.loads(canonical_json(thing))
-
-
-def _claim(folder: Path, about: dict[str, Any]) -> None:
-    file = folder / "run.json"
-    if file.is_file():
-        try:
-            there = json.loads(file.read_text("utf-8")).get("fingerprint")
-        except ValueError:
-            there = "unreadable"
-        if there != about["fingerprint"]:
-            raise BadInput(
-                str(folder),
-                expected=f"run {about['fingerprint']} or an empty folder",
-                found=f"run {there}, with other settings or data",
-                remedy="choose another --out, or delete this one",
-            )
-        return
-    with whole_file(file) as part:
-        part.write_text(json.dumps(about, indent=1, sort_keys=True), "utf-8")
-
-
-def fold_folder(folder: Path, fold: Split) -> Path:
-    """Where a fold of the run in `folder` is: RUN/folds/03, or RUN/folds/deap-s01-03."""
-    person = fold.within.replace("/", "-") + "-" if fold.within else ""
-    return folder / "folds" / f"{person}{fold.fold:02d}"
-
-
-def _write_tables(
-    folder: Path,
-    folds: list[Split],
-    done: list[Fold],
-    colour: Mapping[str, NDArray[np.float64]],
-) -> None:
-    predictions = pd.concat([fold.predictions for fold in done], ignore_index=True)
-    for method, rates_bpm in colour.items():
-        predictions[f"hr_{method}_bpm"] = rates_bpm[predictions["place"].to_numpy()]
-    histories = [
-        fold.history.assign(fold=one.fold, within=one.within or "")
-        for one, fold in zip(folds, done, strict=True)
-    ]
-    with whole_file(folder / "history.csv") as part:
-        pd.concat(histories, ignore_index=True).to_csv(part, index=False)
-    with whole_file(folder / "predictions.parquet") as part:
-        predictions.to_parquet(part, index=False)
 
 
 def _fit_final(
