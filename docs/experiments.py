@@ -61,10 +61,11 @@ HEAD = """# What the experiments found
 Rendered by `python docs/experiments.py` from `results/experiments.jsonl` (rows) and
 `results/experiments.json` (settings of their trainings): no result is typed by hand. Every figure
 has its protocol, count, persons and 95 % interval. Where nothing else is said it is of the last
-epoch, which nobody chose; an interval is over persons, who bring all their trials and all seeds
-with them. Bold in a table: the protocol leaks, or the tested side chose the epoch, so it is no
-result; or the data are synthetic, where the paper's figures beside ours show the form of the table
-and nothing else. What protocols let cross, and how to read the sentences: [reading.md](reading.md).
+epoch, which nobody chose; the interval of a score is over persons, who bring all their trials and
+all seeds with them. Bold in a table: the protocol leaks, or the tested side chose the epoch, so it
+is no result; or the data are synthetic, where the paper's figures beside ours show the form of the
+table and nothing else. What protocols let cross, and how to read the sentences:
+[reading.md](reading.md).
 
 | experiment | claimed before it ran | data | persons | seeds |
 |---|---|---|---:|---:|
@@ -131,7 +132,7 @@ def _trained(runs: Path) -> dict[str, list[dict[str, Any]]]:
     found = [json.loads(path.read_text("utf-8")) for path in sorted(runs.glob("*/run.json"))]
     alike = by(found, lambda about: fingerprint(
         [about[name] for name in ("recordings", "windows", "protocol", "marks", "store", "version")]
-        + [{**about["train"], "seed": None}]
+        + [{**about["train"], "seed": None}, about.get("compared")]
     ))  # fmt: skip
     by_config = {}
     for some in alike.values():
@@ -175,8 +176,11 @@ def _settings(
         }  # fmt: skip
     return {
         "seeds": _all(about["train"]["seed"] for about in runs),
-        "epochs": _all(about["train"]["epochs"] for about in runs),
-        "batch_size": _all(about["train"]["batch_size"] for about in runs),
+        # A system that is compared with the network learns in its own way.
+        **{
+            name: _all(about["train"][name] for about in runs if name in about["train"])
+            for name in ("epochs", "batch_size")
+        },
         "folds": _all(about["protocol"]["folds"] for about in runs),
         "length_s": _all(about["windows"]["length_s"] for about in runs),
         "n_frames": _all(about["windows"]["n_frames"] for about in runs),
@@ -301,8 +305,10 @@ def _data(group: Group) -> str:
 
 def _in_words(how: Mapping[str, Any]) -> str:
     """How it was trained, and what is planted."""
-    text = (
-        f"{_counted(how['epochs'], 'epoch')} in batches of {_list(how['batch_size'])}, "
+    text = ""
+    if how["epochs"]:
+        text = f"{_counted(how['epochs'], 'epoch')} in batches of {_list(how['batch_size'])}, "
+    text += (
         f"{_counted(how['folds'], 'fold')}, windows of {_list(how['length_s'])} s with "
         f"{_counted(how['n_frames'], 'frame')}, "
         f"{_seeds(how)}, pulsefer {_list(how['version'])}."
@@ -341,7 +347,7 @@ def _note(group: Group, how: Mapping[str, Any]) -> str:
         f"{max(row.n_subjects for row in group.rows)} persons, "
         f"{protocols[0] if len(protocols) == 1 else f'{len(protocols)} protocols'}, "
         f"{'every epoch' if of_seeds else 'last epoch'}, {_seeds(how)};\n"
-        f"95 % intervals over {'seeds' if of_seeds else 'persons'}. "
+        f"95 % intervals{' over seeds' if of_seeds else ''}. "
         f"{group.experiment}, pulsefer {_list(how['version'])}"
     )
 
