@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pulsefer.baselines.registry import SystemConfig
 from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.fan_out import fan_out
 from pulsefer.core.files import whole_file
@@ -26,8 +27,10 @@ from pulsefer.samples.skin_rate import skin_rates
 from pulsefer.samples.store import Store, open_stores
 from pulsefer.samples.window import WindowConfig, Windows, window
 from pulsefer.samples.window_file import read_windows, write_windows
+from pulsefer.training.compared import others_of, train_system
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.run import Run, epochs_done, epochs_of, open_run, steps_of, train
+from pulsefer.training.run_folder import folds_of
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,10 @@ class Arm:
         stores: Folders that `data prepare` made.
         windows: What a sample is.
         protocol: How the folds are made.
-        train: How one model is fitted.
+        train: How one model is fitted; of a compared system, only its seed is taken.
         auxiliary: What the heart-rate head is taught.
         permuted: Labels of other trials instead of the true ones.
+        system: A compared system in the place of the network.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Arm:
     train: TrainConfig
     auxiliary: Auxiliary = "true"
     permuted: bool = False
+    system: SystemConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,8 @@ class Job:
         folder: OUT/runs/<key>.
         windows: OUT/windows/<key>.parquet.
         n_windows: How many there are.
-        n_epochs: Of all folds together.
-        n_steps: Of the optimiser, in all of them.
+        n_epochs: Of all folds together; of a compared system, the folds.
+        n_steps: Of the network's optimiser, in all of them.
     """
 
     arm: Arm
@@ -131,17 +136,9 @@ def plan(
     jobs = []
     for arm in arms:
         windows = cut[files[arm.name]]
-        key = fingerprint(
-            [contents[arm.stores], arm.windows, arm.protocol, arm.train, arm.auxiliary,
-             arm.permuted]
-        )  # fmt: skip
-        jobs.append(
-            Job(
-                arm, out / "runs" / key, files[arm.name], len(windows.windows),
-                epochs_of(windows, arm.protocol, arm.train, final=False),
-                steps_of(windows, arm.protocol, arm.train),
-            )
-        )  # fmt: skip
+        key = fingerprint(_what(arm, opened[arm.stores]))
+        folder = out / "runs" / key
+        jobs.append(Job(arm, folder, files[arm.name], len(windows.windows), *_size(arm, windows)))
     return jobs
 
 
@@ -183,16 +180,35 @@ def finished(jobs: Sequence[Job]) -> dict[str, Run]:
 def estimate_s(jobs: Sequence[Job], *, workers: int = 1) -> float:
     """Seconds that the unfinished jobs will take, from two measured steps of every kind of batch.
 
-    Loading and validation are not counted; it is an order of magnitude.
+    Loading, validation and compared systems are not counted; it is an order of magnitude.
     """
     per_step: dict[object, float] = {}
     total = 0.0
     for job in {job.folder: job for job in jobs if not job.done}.values():
+        if job.arm.system:
+            continue
         kind = (job.arm.windows.n_frames, job.arm.train.batch_size, job.arm.train.model)
         if kind not in per_step:
             per_step[kind] = _step_s(job.arm)
         total += job.n_steps * per_step[kind]
     return total / max(workers, 1)
+
+
+def _what(arm: Arm, store: Store) -> list[object]:
+    """All that decides what a run says."""
+    data = [_content(store), arm.windows, arm.protocol]
+    if arm.system is None:
+        return [*data, arm.train, arm.auxiliary, arm.permuted]
+    own = [arm.system.identity(), arm.train.seed, others_of(store)]
+    return [*data, *own, arm.auxiliary, arm.permuted]
+
+
+def _size(arm: Arm, windows: Windows) -> tuple[int, int]:
+    """Epochs and steps; a compared system tells of every fold that it has finished, as an epoch."""
+    if arm.system:
+        return len(folds_of(windows, arm.protocol)), 0
+    epochs = epochs_of(windows, arm.protocol, arm.train, final=False)
+    return epochs, steps_of(windows, arm.protocol, arm.train)
 
 
 def _content(store: Store) -> list[object]:
@@ -221,13 +237,20 @@ def _train_one(job: Job) -> Problem | None:
     torch.set_num_threads(1)
     arm = job.arm
     colour = pd.read_parquet(job.windows.with_suffix(".colour"))
+    by_colour = {name: rates.to_numpy() for name, rates in colour.items()}
+    marks = {"auxiliary": arm.auxiliary, "permuted_labels": arm.permuted}
     try:
-        train(
-            open_stores(arm.stores), _targets(arm, read_windows(job.windows)), arm.protocol,
-            arm.train, folder=job.folder, final=False,
-            marks={"auxiliary": arm.auxiliary, "permuted_labels": arm.permuted},
-            colour={name: rates.to_numpy() for name, rates in colour.items()},
-        )  # fmt: skip
+        store, windows = open_stores(arm.stores), _targets(arm, read_windows(job.windows))
+        if arm.system:
+            train_system(
+                store, windows, arm.protocol, arm.system,
+                folder=job.folder, seed=arm.train.seed, marks=marks, colour=by_colour,
+            )  # fmt: skip
+        else:
+            train(
+                store, windows, arm.protocol, arm.train,
+                folder=job.folder, final=False, marks=marks, colour=by_colour,
+            )  # fmt: skip
     except (BadInput, ValueError) as error:
         found = error.problem if isinstance(error, BadInput) else Problem(
             str(job.folder), "an arm that can be trained", str(error)
