@@ -148,6 +148,14 @@ def test_permuted_labels_are_at_chance(planted, system):
     assert error < 0.05
 
 
+@pytest.mark.slow
+@each_system
+def test_as_configured_a_planted_signal_is_found_in_unseen_persons(planted, system):
+    made = learned_by(system(seed=0, signal="ecg"), planted["ecg"], TWO, SEEN)
+    proba = made.predict_proba(planted["ecg"].take(UNSEEN))
+    assert balanced_accuracy(proba, TWO[UNSEEN]) > 0.85
+
+
 # What is fitted
 
 

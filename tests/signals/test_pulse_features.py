@@ -246,3 +246,38 @@ def test_a_short_gap_is_bridged():
     whole = pulse_features(BEATING)
     np.testing.assert_array_equal(np.isnan(bridged), np.isnan(whole))
     np.testing.assert_allclose(bridged[:3], whole[:3], rtol=0.05)
+
+
+def test_a_longer_stretch_of_the_same_is_no_other_pulse():
+    intervals_s = np.tile([0.76, 0.80, 0.84], 53)
+    signal = contact("ecg", 0.3 + np.cumsum(intervals_s), length_s=120.0, noise=0.0, drift=0.0)
+    long, short = named(signal), named(cut(signal, 60.0))
+    for name in OF_INTERVALS:
+        assert short[name] == pytest.approx(long[name], rel=0.03, abs=1e-3), name
+
+
+@pytest.mark.shared
+def test_pulse_intervals_of_real_fingers_are_near_those_of_a_chest_strap(shared_data):
+    people = sorted(shared_data.glob("welltory/subject_*"))
+    if not people:
+        pytest.skip(f"no welltory folder under {shared_data}")
+    found = []
+    for person in people:
+        table = np.loadtxt(person / "PPG.csv", delimiter=",", skiprows=1)
+        strap_s = np.loadtxt(person / "RR.txt", ndmin=1) / 1000.0
+        time_s = np.arange(table[0, 0] / 1000.0, table[-1, 0] / 1000.0, 0.01)
+        red = np.interp(time_s, table[:, 0] / 1000.0, table[:, 1])
+        pulse = named(Signal("ppg", red, 100.0, 0.0))
+        ratios = [
+            pulse["interval_mean_s"] / strap_s.mean(),
+            pulse["interval_sd_s"] / strap_s.std(ddof=1),
+            pulse["interval_rmssd_s"] / np.sqrt(np.mean(np.diff(strap_s) ** 2)),
+        ]
+        found.append(ratios)
+    ratios = np.array(found)[~np.isnan(found).any(axis=1)]
+    assert len(ratios) >= 0.7 * len(people)
+    np.testing.assert_allclose(ratios[:, 0], 1.0, atol=0.03)
+    np.testing.assert_allclose(ratios[:, 1], 1.0, atol=0.3)
+    # From a camera of 30 frames/s changes from beat to beat look larger than they are.
+    assert (ratios[:, 2] > 1.0).all()
+    assert 1.0 < np.median(ratios[:, 2]) < 1.6
