@@ -132,7 +132,7 @@ def test_every_experiment_has_its_claim_its_finding_its_figure_and_its_settings(
     for name, text in files.items():
         if name.endswith(".svg"):
             assert b"SYNTHETIC, deap: 6 persons" in text
-            assert b"95 % intervals over" in text
+            assert b"95 % intervals" in text
             assert b"seeds 0 and 1" in text
             assert b"var(--" not in text
 
