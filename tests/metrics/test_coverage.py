@@ -12,6 +12,7 @@ import pytest
 
 from pulsefer.metrics import baselines, emotion, heart_rate
 from pulsefer.metrics.bootstrap import draw, interval
+from pulsefer.metrics.crossed import crossed_interval
 from pulsefer.metrics.score import MIRRORED
 
 TRIALS = 20
@@ -87,3 +88,30 @@ def test_plain_percentiles_would_hold_it_less_often(n):
     gain = {name: ours[name] - plain[name] for name in ours}
     assert min(gain.values()) >= 0, gain
     assert np.mean(list(gain.values())) > (0.03 if n == 10 else 0.01), gain
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("spread_of", "persons", "folds", "seeds", "least"),
+    [
+        ((1.0, 0.0), 12, 2, 5, 0.94),
+        ((0.0, 1.0), 12, 2, 5, 0.94),
+        ((1.0, 1.0), 20, 5, 5, 0.94),
+        ((0.3, 2.0), 12, 2, 5, 0.93),
+        ((0.3, 2.0), 12, 2, 2, 0.89),  # four networks, of which the luck is nearly all
+    ],
+)
+def test_over_persons_and_networks_it_holds_the_truth_too(spread_of, persons, folds, seeds, least):
+    chance = np.random.default_rng(0)
+    of_person, of_network = spread_of
+    blocks = np.arange(persons) % folds
+    hits = 0
+    for number in range(EXPERIMENTS):
+        differences = (
+            of_person * chance.normal(size=(persons, 1))
+            + of_network * chance.normal(size=(folds, seeds))[blocks]
+            + chance.normal(size=(persons, seeds))
+        )
+        low, high = crossed_interval(differences, blocks, seed=number)
+        hits += low <= 0 <= high
+    assert hits / EXPERIMENTS >= least

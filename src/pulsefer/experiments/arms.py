@@ -11,7 +11,8 @@ from pulsefer.core.fingerprint import fingerprint
 from pulsefer.experiments.budget import Budget
 from pulsefer.experiments.experiment import pooled
 from pulsefer.experiments.grid import Arm, Grid
-from pulsefer.metrics.paired import compare, holm
+from pulsefer.metrics.crossed import compare_crossed
+from pulsefer.metrics.paired import holm
 from pulsefer.reports.row import Row
 from pulsefer.samples.split import By
 from pulsefer.training.config import TrainConfig
@@ -73,12 +74,11 @@ def differences(
     metric: str = "balanced_accuracy",
     selection: str = "last",
 ) -> list[Row]:
-    """First of each pair minus second, over persons, by trial; p by sign flips, adjusted by Holm.
+    """First of each pair minus second, over persons and over networks, by trial.
 
-    The adjustment is over the pairs given here. Pairs that could not be trained are left out.
-
-    Persons that are tested in one fold share one network, whose luck the test over persons does
-    not see: with few seeds p is too small, and one network that did not learn is a difference.
+    p is the larger of two tests by sign flips, over persons and over networks, adjusted by Holm
+    for the pairs given here: with few networks it cannot be small. The interval draws both. Pairs
+    that could not be trained are left out.
     """
     rows = []
     for first, second in pairs:
@@ -89,7 +89,7 @@ def differences(
             [run.predictions[run.predictions["selection"] == selection] for run in runs]
             for runs in both
         ]
-        found = compare(tables[0], tables[1], metric)
+        found = compare_crossed(tables[0], tables[1], metric)
         run = both[0][0]
         rows.append(
             Row(
@@ -99,19 +99,19 @@ def differences(
                 data_kind=run.data_kind,
                 dimension=run.dimension,
                 metric=f"difference_{metric}",
-                value=found.test.mean,
-                low=found.test.low,
-                high=found.test.high,
+                value=found.mean,
+                low=found.low,
+                high=found.high,
                 protocol=run.about["protocol_name"],
                 selection=selection,
                 unit="trial",
                 n=run.about["n_trials"],
-                n_subjects=found.test.n,
+                n_subjects=found.n_persons,
                 seed=run.about["train"]["seed"],
                 config=fingerprint([one.about["fingerprint"] for runs in both for one in runs]),
                 manifest=run.about["manifest"],
                 version=run.about["version"],
-                p=found.test.p,
+                p=found.p,
             )
         )
     if not rows:
