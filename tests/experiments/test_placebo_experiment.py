@@ -11,7 +11,8 @@ from pulsefer.experiments import placebo
 from pulsefer.experiments.budget import SIZES
 from pulsefer.experiments.experiment import store_of
 from pulsefer.experiments.grid import plan, run_jobs
-from pulsefer.metrics.paired import compare, holm
+from pulsefer.metrics.crossed import compare_crossed
+from pulsefer.metrics.paired import holm
 from pulsefer.samples.placebo import AUXILIARIES
 
 TINY = dataclasses.replace(SIZES["smoke"], seeds=2, n_frames=1, window_step_s=4.0)
@@ -61,7 +62,8 @@ def test_the_truth_is_compared_with_every_other_arm_and_p_is_adjusted_for_all(gr
         return [grid.runs[name].predictions.query("selection == 'last'") for name in names]
 
     tests = [
-        compare(tables(placebo.TRUE), tables(other), "balanced_accuracy").test for other in OTHERS
+        compare_crossed(tables(placebo.TRUE), tables(other), "balanced_accuracy")
+        for other in OTHERS
     ]
     assert [row.value for row in found] == pytest.approx([test.mean for test in tests])
     assert [row.p for row in found] == pytest.approx(holm([test.p for test in tests]).tolist())
@@ -117,13 +119,13 @@ def test_in_the_negative_control_the_truth_is_each_persons_mean():
 def test_the_planted_physiology_is_told_from_a_placebo(tmp_path):
     store = store_of(placebo.HELPS, tmp_path, workers=1, say=print)
     stores = {placebo.HELPS.name: store}
-    budget = dataclasses.replace(SIZES["desk"], seeds=1)
+    budget = SIZES["desk"]
     wanted = ("STL", "MTL, true", "MTL, permuted")
     arms = [
         arm for arm in placebo.arms(stores, budget)
         if any(f", {system}, subject" in arm.name for system in wanted)
     ]  # fmt: skip
-    assert len(arms) == len(wanted)
+    assert len(arms) == len(wanted) * placebo.CONTROL_SEEDS
     found = placebo.rows(run_jobs(plan(arms, out=tmp_path)), stores, budget)
     gains = {row.system: row for row in found if row.metric == "difference_balanced_accuracy"}
     assert len(gains) == 2
