@@ -11,7 +11,7 @@ import numpy as np
 from pulsefer.core.types import Signal
 
 MOST = 5_000
-"""Results that are kept. Those of a trial are some kilobytes."""
+"""Results that are kept. Those of a trial are some tens of kilobytes."""
 
 Made = TypeVar("Made")
 

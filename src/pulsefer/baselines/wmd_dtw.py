@@ -85,6 +85,8 @@ class WmdDtw:
     with lengths kept a short trial is not everybody's neighbour.
     Choice: weights and k with the highest balanced accuracy on persons left out; of equals the most
     even weights, then the most neighbours.
+    Choice: classes weigh the same for the stacker, however rare: from a few persons it learns
+    little, and would otherwise answer with the larger class throughout.
     Choice: a channel that cannot be had in a trial (no beats, electrodes off) is as far from
     everything as two training trials are from each other in the median.
     Choice: with one person on the training side, folds of trials. Where no fold has two classes to
@@ -268,7 +270,9 @@ class WmdDtw:
         asked = np.isfinite(said[0][:, 0])
         if len(np.unique(classes[asked])) < 2:
             return None
-        return LogisticRegression().fit(_features(said)[asked], classes[asked])
+        return LogisticRegression(class_weight="balanced").fit(
+            _features(said)[asked], classes[asked]
+        )
 
     def _shares(self, base: DtwNeighbors, table: Floats) -> Floats:
         """(M, n_classes): a class that was not there to be learned has probability 0."""
