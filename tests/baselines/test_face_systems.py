@@ -123,13 +123,13 @@ def test_without_a_network_the_seed_draws_vgg16(vgg):
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_permuted_labels_teach_nothing(make, name):
     (bundle, labels, persons), (asked, truth) = sides(name)
-    rng = np.random.default_rng(5)
-    shuffled = Labels(rng.permutation(labels.classes), labels.other)
+    # Within each person, half of either mouth: a permutation that has nothing to do with mouths
+    # by luck either, which with labels this few could be read by all, rightly or upside down.
+    shuffled = Labels(np.tile([0, 0, 1, 1], len(bundle) // 4), labels.other)
     system = make(name, epochs=2)
     system.fit(bundle, shuffled, persons)
-    # 32 samples: three standard errors of a coin are 0.27. A mouth that is read upside down by
-    # all is possible with labels this few, so the truth is permuted too.
-    assert abs(balanced_accuracy(system.predict_proba(asked), rng.permutation(truth)) - 0.5) < 0.27
+    # 32 samples: three standard errors of a coin are 0.27.
+    assert abs(balanced_accuracy(system.predict_proba(asked), truth) - 0.5) < 0.27
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
