@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,8 +14,9 @@ from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.files import whole_file
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.core.progress import progress
+from pulsefer.core.types import Recording
 from pulsefer.core.version import __version__
-from pulsefer.datasets import deap, deap_fake
+from pulsefer.datasets import deap, deap_fake, mahnob_fake, mahnob_hci
 from pulsefer.datasets.synthetic import Effects
 from pulsefer.experiments.budget import Budget
 from pulsefer.experiments.grid import Arm, Grid
@@ -25,6 +26,10 @@ from pulsefer.samples.prepare import PrepareConfig, prepare
 from pulsefer.training.run import Run
 
 Say = Callable[[str], None]
+DATASETS: Mapping[str, tuple[Callable[..., object], Callable[..., Iterable[Recording]]]] = {
+    "deap": (deap_fake.write_fake, deap.read),
+    "mahnob_hci": (mahnob_fake.write_fake, mahnob_hci.read),
+}
 Unit = Literal["window", "trial"]
 
 
@@ -34,6 +39,7 @@ class Specimen:
 
     Attributes:
         name: What rows call it, for example "clip light".
+        dataset: Whose files are written and read.
         effects: What is planted.
         subjects: Persons.
         trials: Trials of each.
@@ -47,6 +53,7 @@ class Specimen:
 
     name: str
     effects: Effects = field(default_factory=Effects)
+    dataset: Literal["deap", "mahnob_hci"] = "deap"
     subjects: int = 6
     trials: int = 6
     seconds: float = 12.0
@@ -98,10 +105,12 @@ def store_of(specimen: Specimen, out: Path, *, workers: int, say: Say) -> Path:
         say(f"film specimen “{specimen.name}”: {specimen.subjects} persons, {specimen.trials} "
             "trials each (synthetic)")  # fmt: skip
         settings = dataclasses.asdict(specimen) | {"effects": specimen.effects}
-        del settings["name"]
-        deap_fake.write_fake(tree, **settings, workers=workers, show_progress=True)
+        del settings["name"], settings["dataset"]
+        write_fake, _ = DATASETS[specimen.dataset]
+        write_fake(tree, **settings, workers=workers, show_progress=True)
     problems: list[Problem] = []
-    recordings = list(deap.read(tree, on_problem=problems.append))
+    _, read = DATASETS[specimen.dataset]
+    recordings = list(read(tree, on_problem=problems.append))
     with progress("prepare (trials)", len(recordings)) as advance:
         made = prepare(
             recordings, store=store, config=PrepareConfig(), workers=workers, advance=advance

@@ -39,6 +39,9 @@ NAMES = {
     "prior": "accuracy of the training side's larger class",
     "brier_prior": "Brier score of the training side's share",
     "majority": "accuracy of the larger class",
+    "accuracy_thirds": "accuracy of three classes",
+    "balanced_accuracy_thirds": "balanced accuracy of three classes",
+    "majority_thirds": "accuracy of the largest of three classes",
     "majority_by_subject": "accuracy of each person's larger class",
     "majority_by_stimulus": "accuracy of each clip's larger class",
     "train_bce": "cross-entropy of the learning side",
@@ -67,7 +70,7 @@ DIFFERENCE = "difference_"
 
 SHARES = frozenset(
     {"accuracy", "balanced_accuracy", "f1_macro", "prior", "majority", "majority_by_subject",
-     "majority_by_stimulus"}
+     "majority_by_stimulus", "accuracy_thirds", "balanced_accuracy_thirds", "majority_thirds"}
 )  # fmt: skip
 
 
