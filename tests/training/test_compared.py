@@ -22,6 +22,7 @@ from pulsefer.samples.placebo import with_permuted_labels
 from pulsefer.samples.split import LEAKY, PROTOCOLS
 from pulsefer.samples.store import open_store
 from pulsefer.samples.window import WindowConfig, window
+from pulsefer.training.across import require_unseen
 from pulsefer.training.compared import train_system
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.run import open_run, train
@@ -421,6 +422,11 @@ def test_the_fingerprint_changes_with_every_setting(small_store, cut, run, tmp_p
 def test_another_system_does_not_overwrite_a_run(small_store, cut, run):
     with pytest.raises(BadInput, match="with other settings or data"):
         train_system(small_store, cut, BY, this(Oracle), folder=run.folder, seed=9)
+
+
+def test_a_run_without_a_network_cannot_be_asked_about_another_store(small_store, run):
+    with pytest.raises(BadInput, match="expected a run of a network, found one of Oracle"):
+        require_unseen(run, small_store)
 
 
 # Three classes, skin, heart rates

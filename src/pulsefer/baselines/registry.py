@@ -32,6 +32,12 @@ SYSTEMS: dict[str, Entry] = {
     "r_elm": Entry("R-ELM", "pulsefer.baselines.r_elm:RElm", "Guendil et al., 2017"),
     "mrmr_rf": Entry("mRMR + RF", "pulsefer.baselines.mrmr_rf:MrmrRf", "Ayata et al., 2020"),
     "nca_knn": Entry("NCA + k-NN", "pulsefer.baselines.nca_knn:NcaKnn", "Ferdinando et al., 2017"),
+    "wmd_dtw": Entry("WMD-DTW", "pulsefer.baselines.wmd_dtw:WmdDtw", "Albraikan et al., 2019"),
+    "mtl_cnn": Entry("MTL-CNN", "pulsefer.baselines.mtl_cnn:MtlCnnSystem", "Huang et al., 2019"),
+    "vgg16_elm": Entry(
+        "VGG-16", "pulsefer.baselines.vgg16_elm:Vgg16ElmSystem", "Siddharth et al., 2022"
+    ),
+    "cnn_3d": Entry("3D-CNN", "pulsefer.baselines.cnn_3d:Cnn3dSystem", "Zhu et al., 2020"),
 }
 """Names to systems. Of one's own, "my_module:MySystem" is a name too."""
 

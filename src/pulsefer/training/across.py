@@ -57,8 +57,15 @@ def require_unseen(run: Run, store: Store) -> None:
     """Refuse to test on what was learned: no person may be on both sides, and faces are cut alike.
 
     Raises:
-        BadInput: so it is.
+        BadInput: so it is, or the run has no network.
     """
+    if "compared" in run.about:
+        raise BadInput(
+            str(run.folder),
+            expected="a run of a network",
+            found=f"one of {run.system}, which keeps nothing that could be asked later",
+            remedy="train the system on both data sets together, or on this one",
+        )
     require_alike(store, run.about["store"], f"the run {run.folder}")
     both = sorted({f"{one.dataset}/{one.subject}" for one in store} & set(run.about["persons"]))
     if both:
