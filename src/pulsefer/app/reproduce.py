@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pulsefer.app.console import CORES, OK, SKIPPED, next_step, problems_of, say, show
+from pulsefer.core.fan_out import Backend, require_backend
 from pulsefer.experiments.budget import SIZES, BudgetName
 from pulsefer.experiments.reproduce import EXPERIMENTS, Plan, plan_experiments
 from pulsefer.experiments.reproduce import reproduce as run_experiments
@@ -30,6 +31,7 @@ def reproduce(
     budget: BudgetName = "desk",
     dry_run: bool = False,
     workers: int = CORES,
+    backend: Backend = "processes",
 ) -> int:
     """Run the paper's tables and figures, and the experiments that tell emotion from leakage.
 
@@ -53,7 +55,10 @@ def reproduce(
             planted in specimens; paper has the paper's settings.
         dry_run: List the trainings and an estimate of their time; film and cut, but train nothing.
         workers: Processes.
+        backend: Where the trainings are: processes of this machine, or workers of the Ray cluster
+            that RAY_ADDRESS names (docs/parallel.md; pip install 'pulsefer[cluster]').
     """
+    require_backend(backend, workers=workers)
     size = SIZES[budget]
     planned = plan_experiments(
         [name, *more], out=out, budget=size, stores=store or (), workers=workers, say=say
@@ -62,7 +67,7 @@ def reproduce(
     if dry_run:
         next_step("the same without --dry-run")
         return OK
-    done = run_experiments(planned, out=out, budget=size, workers=workers)
+    done = run_experiments(planned, out=out, budget=size, workers=workers, backend=backend)
     for one in planned.jobs:
         rows = [
             row for row in done.rows

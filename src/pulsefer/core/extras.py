@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 from collections.abc import Mapping
+from types import ModuleType
+
+from pulsefer.core.errors import BadInput
 
 NEEDED = (
     "torch", "lightning", "av", "numpy", "scipy", "pandas", "pyarrow", "neurokit2", "pyedflib",
@@ -42,3 +46,20 @@ def extras(distribution: str = "pulsefer") -> Mapping[str, bool]:
         )
         for extra in sorted(names)
     }
+
+
+def needed(module: str, *, extra: str) -> ModuleType:
+    """Import what an optional extra brings.
+
+    Raises:
+        BadInput: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise BadInput(
+            module,
+            expected=f"what the extra [{extra}] brings",
+            found=str(error),
+            remedy=f"pip install 'pulsefer[{extra}]'",
+        ) from error

@@ -11,14 +11,14 @@ experiment: two experiments that want the same training share it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from pulsefer.baselines.registry import SystemConfig
 from pulsefer.core.errors import BadInput, Problem
-from pulsefer.core.fan_out import fan_out
+from pulsefer.core.fan_out import Backend, fan_out
 from pulsefer.core.files import whole_file
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.core.progress import progress, watched
@@ -112,6 +112,9 @@ def plan(
         BadInput: a store that cannot be opened, or windows that cannot be cut.
         ValueError: two arms of one name.
     """
+    # A worker on another machine starts in another folder.
+    out = out.absolute()
+    arms = [replace(arm, stores=tuple(store.absolute() for store in arm.stores)) for arm in arms]
     names = [arm.name for arm in arms]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -146,6 +149,7 @@ def run_jobs(
     jobs: Sequence[Job],
     *,
     workers: int = 1,
+    backend: Backend = "processes",
     show_progress: bool = False,
 ) -> Grid:
     """Train what is not finished; a killed grid goes on where it was.
@@ -155,7 +159,11 @@ def run_jobs(
     Args:
         jobs: From `plan`.
         workers: Processes.
+        backend: Where they are; on Ray all machines must see the stores and the grid's folder.
         show_progress: A bar on standard error.
+
+    Raises:
+        BadInput: a backend that is not there, or a worker that was lost; what is finished is kept.
     """
     todo = {job.folder: job for job in jobs if not job.done}
     unique = {job.folder: job for job in jobs}
@@ -166,7 +174,9 @@ def run_jobs(
         ) as advance,
         watched(lambda: epochs_done(unique), advance),
     ):
-        for _, problem in fan_out(_train_one, list(todo.values()), workers=workers):
+        for _, problem in fan_out(
+            _train_one, list(todo.values()), workers=workers, backend=backend
+        ):
             if problem:
                 problems.append(problem)
     return Grid(finished(jobs), tuple(problems))

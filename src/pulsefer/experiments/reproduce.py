@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pulsefer.core.errors import BadInput, Problem
+from pulsefer.core.fan_out import Backend
 from pulsefer.experiments import (
     figure3,
     input_kind,
@@ -78,7 +80,7 @@ def plan_experiments(
         out: Folder of results; what it holds already is not made again.
         budget: What it may cost.
         stores: Folders that `data prepare` made, each of another data set; none makes specimens.
-        workers: Processes.
+        workers: Processes, here or on a cluster.
         say: Told what happens.
 
     Raises:
@@ -86,15 +88,16 @@ def plan_experiments(
     """
     chosen = _chosen(names)
     given = _given(stores)
+    here = min(workers, os.cpu_count() or 1)  # on a cluster only the trainings travel
     by_experiment: dict[str, Mapping[str, Path]] = {}
     for name in chosen:
         by_experiment[name] = given or {
-            specimen.name: store_of(specimen, out, workers=workers, say=say)
+            specimen.name: store_of(specimen, out, workers=here, say=say)
             for specimen in EXPERIMENTS[name].specimens(budget)
         }
     jobs = {
         name: plan(
-            EXPERIMENTS[name].arms(by_experiment[name], budget), out=out, workers=workers,
+            EXPERIMENTS[name].arms(by_experiment[name], budget), out=out, workers=here,
             show_progress=True,
         )
         for name in chosen
@@ -109,6 +112,7 @@ def reproduce(
     out: Path,
     budget: Budget,
     workers: int = 1,
+    backend: Backend = "processes",
 ) -> Reproduced:
     """Run what is planned, and append its rows to OUT/rows.jsonl.
 
@@ -117,9 +121,13 @@ def reproduce(
         out: Folder of results.
         budget: As it was planned.
         workers: Processes.
+        backend: Where they are.
+
+    Raises:
+        BadInput: a backend that is not there, or a worker that was lost; what is finished is kept.
     """
     unique = planned.unique
-    done = run_jobs(unique, workers=workers, show_progress=True)
+    done = run_jobs(unique, workers=workers, backend=backend, show_progress=True)
     rows: list[Row] = []
     for name, jobs in planned.jobs.items():
         grid = Grid(finished(jobs), ())
