@@ -47,7 +47,8 @@ def reproduce(
     * How much of an accuracy is leakage: `pulsefer reproduce leakage --store DEAP`
 
     Args:
-        name: table3, table4, figure3, leakage, placebo, window_length, input, or all.
+        name: table1, table2, table3, table4, figure3, leakage, placebo, window_length, input; or
+            all.
         more: Further ones; trainings that several of them want are done once.
         out: Folder of results.
         store: A folder that `data prepare` made; may be given once for each data set.
@@ -86,6 +87,9 @@ def _say_plan(planned: Plan, *, every: bool) -> None:
         n_done = sum(job.done for job in jobs)
         n_epochs = sum(job.n_epochs for job in jobs)
         where = ", ".join(planned.stores[name])
+        if not jobs:
+            say(f"{name}: nothing to train on {where}; it needs {EXPERIMENTS[name].needs}")
+            continue
         say(f"{name}: {len(jobs)} trainings ({n_done} finished), {n_epochs} epochs, on {where}")
         for job in jobs if every else ():
             done = ", finished" if job.done else ""

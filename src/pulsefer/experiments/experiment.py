@@ -74,6 +74,7 @@ class Experiment:
         specimens: Synthetic data to use where no stores are given.
         arms: The trainings, for stores by their name (that of a data set or of a specimen).
         rows: What came out.
+        needs: What a store must have, where not every store will do.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Experiment:
     specimens: Callable[[Budget], Sequence[Specimen]]
     arms: Callable[[Mapping[str, Path], Budget], list[Arm]]
     rows: Callable[[Grid, Mapping[str, Path], Budget], list[Row]]
+    needs: str = ""
 
 
 def store_of(specimen: Specimen, out: Path, *, workers: int, say: Say) -> Path:

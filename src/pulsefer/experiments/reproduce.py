@@ -14,6 +14,8 @@ from pulsefer.experiments import (
     input_kind,
     leakage,
     placebo,
+    table1,
+    table2,
     table3,
     table4,
     window_length,
@@ -26,7 +28,17 @@ from pulsefer.samples.store import open_store
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     module.EXPERIMENT.name: module.EXPERIMENT
-    for module in (table3, table4, figure3, leakage, placebo, window_length, input_kind)
+    for module in (
+        table1,
+        table2,
+        table3,
+        table4,
+        figure3,
+        leakage,
+        placebo,
+        window_length,
+        input_kind,
+    )  # fmt: skip
 }
 """By the name that `pulsefer reproduce` takes."""
 

@@ -51,4 +51,5 @@ EXPERIMENT = Experiment(
     specimens=specimens,
     arms=TABLE.arms,
     rows=TABLE.rows,
+    needs="a PPG, as DEAP has",
 )

@@ -57,4 +57,5 @@ EXPERIMENT = Experiment(
     specimens=specimens,
     arms=TABLE.arms,
     rows=TABLE.rows,
+    needs="an ECG, as MAHNOB-HCI has",
 )
