@@ -20,6 +20,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +138,10 @@ def _trained(runs: Path) -> dict[str, list[dict[str, Any]]]:
     by_config = {}
     for some in alike.values():
         some.sort(key=lambda about: about["train"]["seed"])
-        # An earlier and smaller grid in the same folder had the first seeds only.
+        # Of some arms not every seed could be trained, or a smaller grid came before.
         for n in range(1, len(some) + 1):
-            by_config[fingerprint([about["fingerprint"] for about in some[:n]])] = some[:n]
+            for seeds in combinations(some, n):
+                by_config[fingerprint([about["fingerprint"] for about in seeds])] = list(seeds)
     return by_config
 
 
@@ -174,8 +176,14 @@ def _settings(
             "effects": {key: value for key, value in dataclasses.asdict(specimen.effects).items()
                         if value != default[key]},
         }  # fmt: skip
+    seeds = _all(about["train"]["seed"] for about in runs)
+    of_systems = {
+        (row.system, row.protocol): _all(one["train"]["seed"] for one in trained[row.config])
+        for row in rows if not is_difference(row)
+    }  # fmt: skip
     return {
-        "seeds": _all(about["train"]["seed"] for about in runs),
+        "seeds": seeds,
+        "fewer_seeds": [[*who, own] for who, own in of_systems.items() if own != seeds],
         # A system that is compared with the network learns in its own way.
         **{
             name: _all(about["train"][name] for about in runs if name in about["train"])
@@ -313,6 +321,11 @@ def _in_words(how: Mapping[str, Any]) -> str:
         f"{_counted(how['n_frames'], 'frame')}, "
         f"{_seeds(how)}, pulsefer {_list(how['version'])}."
     )
+    for system, protocol, seeds in how["fewer_seeds"]:
+        text += (
+            f" Of {plain(system)}, {in_words(protocol)}, only {_seeds({'seeds': seeds})} could be "
+            "trained."
+        )
     if planted := how["planted"]:
         effects = ", ".join(
             f"`{name}` {value:g}" for name, value in planted["effects"].items()

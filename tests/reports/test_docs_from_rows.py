@@ -163,6 +163,20 @@ def test_of_epochs_that_the_test_side_chose_only_the_headline_is_kept(docs, tmp_
     assert kept == {"balanced_accuracy"}
 
 
+def test_a_system_of_which_a_seed_is_missing_says_so(docs, tmp_path):
+    rows = [
+        dataclasses.replace(one, config=fingerprint(SEEDS[1:])) if one.system == "STL" else one
+        for one in made() if one.experiment == "placebo"
+    ]  # fmt: skip
+    docs.merge(*docs.collect([leave(tmp_path / "out", rows)], budget="paper"))
+    assert "seed 1, pulsefer" in rendered(docs, tmp_path / "a")["experiments.md"].decode()
+    both = dataclasses.replace(row(value=0.7, experiment="placebo", system="MTL"), config=CONFIG)
+    docs.merge(*docs.collect([leave(tmp_path / "more", [*rows, both])], budget="paper"))
+    page = rendered(docs, tmp_path / "b")["experiments.md"].decode()
+    assert "seeds 0 and 1, pulsefer" in page
+    assert "Of STL, by subject, only seed 1 could be trained." in page
+
+
 def test_figures_of_an_earlier_page_go(docs, tmp_path):
     docs.merge(*docs.collect([leave(tmp_path / "out")], budget="paper"))
     old = tmp_path / "page" / "experiments" / "table9-deap-1.svg"

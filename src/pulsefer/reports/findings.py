@@ -145,7 +145,8 @@ def _gaps(rows: Sequence[Row]) -> list[str]:
         if row.low > 0:
             meaning = (
                 "that much is recognition of the trial, not emotion" if is_leaky(one)
-                else f"that much is owed to what may cross: {may_cross(one)}"
+                else f"that much more where this may cross: {may_cross(one)}; the stricter "
+                "protocol may also have had less to learn from"
             )  # fmt: skip
         sentences.append(
             f"Leakage gap: {line.label} by {one} minus by {other} is {figure(line)} of balanced "
@@ -255,7 +256,7 @@ def _paper(lines: Sequence[Line]) -> str:
     if not printed:
         return ""
     said = joined([f"{number(one.row, one.row.paper)} for {one.label}" for one in printed[:MOST]])
-    where = printed[0].row.paper_where
+    where = printed[0].row.paper_where.partition(",")[0]
     synthetic = any(line.row.data_kind == "synthetic" for line in lines)
     apart = "; ours are of synthetic data and cannot be compared" if synthetic else ""
     return f" The paper has {said} ({where}) and does not say how it split{apart}."
