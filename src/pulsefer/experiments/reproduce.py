@@ -38,7 +38,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         placebo,
         window_length,
         input_kind,
-    )  # fmt: skip
+    )
 }
 """By the name that `pulsefer reproduce` takes."""
 
