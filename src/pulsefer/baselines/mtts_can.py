@@ -51,7 +51,7 @@ class PulseConfig:
     """How the network learns.
 
     Choice: Adam, as every compared network here; the authors have Adadelta with a rate of 1, and
-    batches of 32 groups over four GPUs.
+    batches of 32 over four GPUs.
 
     Attributes:
         epochs: Passes over the windows. The authors': 24.
@@ -71,8 +71,7 @@ class MttsCanPulse:
     windows. Of the 934,564 numbers of the network with both heads, 532,899 are left.
     Choice: a window is one group. The zeros that the temporal shift finds at the ends of a group
     leave a mark there; after every tenth step, as published, it comes back at 75 bpm in video of
-    12.5 frames a second, and is read as a pulse. At the authors' frame rates it lies outside the
-    band.
+    12.5 frames a second, and is read as a pulse. At 30 frames a second it lies outside the band.
     Choice: a window's spread (of motion and of appearance) is the window's own, as the authors
     standardise each video: nothing of other windows enters.
 

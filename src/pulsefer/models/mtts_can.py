@@ -68,8 +68,8 @@ def appearance(frames_TCHW: Tensor) -> Tensor:
 def steps(frames_THWC: Tensor, group: int = GROUP) -> tuple[Tensor, Tensor]:
     """Both inputs of the network for one clip.
 
-    Each step has the picture that it starts from. Steps that do not fill a group are left out at
-    the end, as the authors do.
+    Choice: each step stands beside the picture that it starts from; steps that do not fill a group
+    are left out at the end.
 
     Args:
         frames_THWC: (T, H, W, 3) uint8.
