@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from pulsefer.core.fingerprint import fingerprint
 from pulsefer.core.seeding import derive_seed
 from pulsefer.datasets.synthetic import Effects, draw_trials, subject
 
@@ -158,3 +159,23 @@ def test_people_are_not_all_of_one_kind():
     assert min(tones) < 0.2
     assert max(tones) > 0.8
     assert {person.mirrored for person in people} == {True, False}
+
+
+def test_clips_in_common_come_first_for_everybody_in_an_own_order():
+    trials = draw_trials(Effects(clips_in_common=8), subjects=6, stimuli=40, seed=0)
+    orders = [[t.stimulus for t in trials if t.subject.name == f"s{n:02d}"] for n in range(1, 7)]
+    for order in orders:
+        assert sorted(order[:8]) == list(range(1, 9))
+        assert sorted(order) == list(range(1, 41))
+    assert len({tuple(order[:8]) for order in orders}) > 1
+    assert fingerprint(Effects()) != fingerprint(Effects(clips_in_common=8))
+
+
+def test_without_clips_in_common_two_persons_share_few_of_their_first():
+    trials = draw_trials(Effects(), subjects=8, stimuli=40, seed=0)
+    firsts = [
+        {t.stimulus for t in trials if t.subject.name == f"s{n:02d}" and t.trial <= 8}
+        for n in range(1, 9)
+    ]
+    shared = [len(one & other) for one in firsts for other in firsts if one is not other]
+    assert np.mean(shared) < 3

@@ -8,11 +8,12 @@ learnt from it says that the code works, not that an emotion can be read from a 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefer.core.fingerprint import SAID_IF_CHANGED
 from pulsefer.core.seeding import generator
 from pulsefer.core.types import MAX_BPM, MIN_BPM
 
@@ -57,6 +58,8 @@ class Effects:
         stimulus_to_light: Share of its light that each colour channel loses at most while a clip
             is watched, 0-0.5. What is lost belongs to the clip, is the same for everybody and is
             seen in a single frame: the glow of the screen, by which a network can know the clip.
+        clips_in_common: The first so many trials of everybody are of the same clips, 0-40. 0
+            leaves the order free: of 40 clips, two persons with 8 trials share one or two.
 
     Raises:
         ValueError: a field outside its range.
@@ -78,6 +81,7 @@ class Effects:
     motion_px: float = 3.0
     sensor_noise: float = 1.5
     stimulus_to_light: float = 0.0
+    clips_in_common: int = field(default=0, metadata=SAID_IF_CHANGED)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be planted."""
@@ -98,6 +102,7 @@ class Effects:
             ("motion_px", 0.0, 20.0),
             ("sensor_noise", 0.0, 20.0),
             ("stimulus_to_light", 0.0, 0.5),
+            ("clips_in_common", 0, 40),
         ):
             value = getattr(self, name)
             if not low <= value <= high:  # NaN fails too
@@ -274,7 +279,8 @@ def draw_trials(effects: Effects, *, subjects: int, stimuli: int = 40, seed: int
         ratings = np.stack([_ratings(clips[:, k], own_z[k], effects, rng) for k in (0, 1)], axis=1)
         felt = np.clip(ratings + effects.rating_noise * rng.normal(size=ratings.shape), 1, 9)
         rates = _rates_bpm(person, felt[:, 1], effects, rng)
-        for place, clip in enumerate(_order(ratings >= 5, rng), start=1):
+        order = _order(ratings >= 5, effects.clips_in_common, rng)
+        for place, clip in enumerate(order, start=1):
             trials.append(
                 Trial(
                     subject=person,
@@ -358,12 +364,16 @@ def _apart(values: NDArray[np.float64], gap: float, low: float, high: float) -> 
     return np.asarray(np.round((np.maximum(mended, low) + steps)[rank], 2), np.float64)
 
 
-def _order(high: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.intp]:
-    """A shuffled order with both sides of 5 among its first six, as far as there are any."""
+def _order(high: NDArray[np.bool_], n_common: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """A shuffled order with both sides of 5 among its first six, as far as there are any.
+
+    The first `n_common` clips come first.
+    """
     early = min(6, len(high))
     best, best_share = np.arange(len(high)), -1.0
     for _ in range(N_ORDERS):
         order = rng.permutation(len(high))
+        order = np.concatenate([order[order < n_common], order[order >= n_common]])
         share_high = high[order[:early]].mean(axis=0)
         share = float(np.minimum(share_high, 1 - share_high).min())
         if share > best_share:

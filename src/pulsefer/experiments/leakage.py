@@ -74,7 +74,7 @@ def specimens(budget: Budget) -> list[Specimen]:
             "clip light",
             Effects(
                 expression=0.0, hr_to_flush=0.0, stimulus_to_light=0.4, stimulus_to_rating=0.85,
-                subject_to_rating=0.05,
+                subject_to_rating=0.05, clips_in_common=8,
             ),
             trials=8,
         ),

@@ -23,7 +23,7 @@ CLIP = dataclasses.replace(
     dataset="mahnob_hci",
     effects=Effects(
         expression=0.0, hr_to_flush=0.0, arousal_to_hr_bpm=0.0, stimulus_to_rating=0.85,
-        subject_to_rating=0.05,
+        subject_to_rating=0.05, clips_in_common=8,
     ),
     subjects=8,
 )  # fmt: skip
