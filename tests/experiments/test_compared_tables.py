@@ -65,10 +65,9 @@ def test_whole_trials_are_not_asked_where_a_protocol_cuts_them(stores):
 
 def test_all_have_the_windows_and_folds_of_the_network_but_a_reference_for_the_heart_rate(stores):
     arms = [arm for arm in table1.TABLE.arms(stores, SIZES["desk"]) if "valence" in arm.name]
-    for by in ("subject", "subject_x_stimulus"):
-        some = [arm for arm in arms if arm.protocol.by == by and "MTTS-CAN" not in arm.name]
-        assert len({(arm.windows, arm.protocol) for arm in some}) == 1
-        assert len(some) == len(table1.TABLE.lines) - 1
+    some = [arm for arm in arms if "MTTS-CAN" not in arm.name]
+    assert len({(arm.windows, arm.protocol) for arm in some}) == 1
+    assert len(some) == len(table1.TABLE.lines) - 1
     (reference,) = (arm for arm in arms if "MTTS-CAN" in arm.name)
     assert reference.windows.length_s == 10
 

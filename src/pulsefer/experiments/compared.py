@@ -26,6 +26,7 @@ from pulsefer.experiments.budget import Budget, BudgetName
 from pulsefer.experiments.grid import Arm, Grid
 from pulsefer.experiments.published import NONE, Published
 from pulsefer.metrics.thirds import score_thirds
+from pulsefer.models.xception3d_se import Xception3dConfig
 from pulsefer.reports.row import Row
 from pulsefer.samples.split import LEAKY, By
 from pulsefer.samples.store import open_store
@@ -88,16 +89,17 @@ SMALL: Mapping[BudgetName, Mapping[str, Mapping[str, Any]]] = {
         "cnn_3d": {"epochs": 1},
         "ppg_cnn": {"epochs": 1, "window_s": 5.0, "fs_hz": 32.0},
         "wmd_dtw": {"inner_folds": 2, "ks": (3, 1)},
-        "ouzar": {"epochs": 1},
+        "ouzar": {"epochs": 1, "face": Xception3dConfig(entry=(16, 32), blocks=(32,))},
         "mtts_can": {"epochs": 1},
     },
     "desk": {
-        "mtl_cnn": {"batch_size": 16},
+        "mtl_cnn": {"epochs": 8, "batch_size": 16},
         "vgg16_elm": {"size_px": 64, "n_frames": 8},
-        "cnn_3d": {"batch_size": 8, "lr": 1e-3},
-        "ppg_cnn": {"batch_size": 8},
-        "ouzar": {"batch_size": 8},
-        "mtts_can": {"batch_size": 4},
+        "cnn_3d": {"epochs": 8, "batch_size": 8, "lr": 1e-3},
+        "ppg_cnn": {"batch_size": 8, "fs_hz": 32.0},
+        "ouzar": {"epochs": 8, "batch_size": 8,
+                  "face": Xception3dConfig(entry=(32, 64), blocks=(64,))},
+        "mtts_can": {"epochs": 4},
     },
 }  # fmt: skip
 """Choice: what can be learned of few windows in minutes. On "paper" the systems' own settings."""
@@ -163,7 +165,7 @@ class Table:
             for data, path in stores.items()
             if open_store(path).recordings[0].signal.kind == self.signal
             for dimension in (size.dimensions[:1] if data in self.only else size.dimensions)
-            for by in PROTOCOLS[budget.name]
+            for by in (ONE_QUESTION if data in self.only else PROTOCOLS[budget.name])
             for line in self.lines
             if line.title in self.only.get(data, (line.title,))
             if not (line.by_trial and by in LEAKY)
@@ -180,9 +182,11 @@ class Table:
 
 PROTOCOLS: Mapping[BudgetName, tuple[By, ...]] = {
     "smoke": ("subject",),
-    "desk": ("subject", "subject_x_stimulus"),
+    "desk": ("subject",),
     "paper": ("window_within", "trial_pooled", "subject", "subject_x_stimulus"),
 }
+ONE_QUESTION: tuple[By, ...] = ("subject", "subject_x_stimulus")
+"""Of a specimen in which a clip is known from the others who watched it."""
 
 
 def _arms(line: Line, cell: Cell, store: Path, budget: Budget) -> list[Arm]:

@@ -183,7 +183,10 @@ def pooled(
 SMOKE = Specimen(
     "smoke", subjects=6, trials=8, seconds=6.0, fps_hz=12.5, width_px=192, height_px=160
 )
-FACE = Specimen("face", Effects(rating_noise=0.5), trials=8)
+FACE = Specimen(
+    "face", Effects(rating_noise=0.5, clips_in_common=8), subjects=8, trials=8, fps_hz=12.5,
+    width_px=192, height_px=160,
+)  # fmt: skip
 
 
 def specimen_for(budget: Budget) -> Specimen:

@@ -29,8 +29,8 @@ TABLE = Table(
             "mtts_can",
             "code",
             windows={
-                "smoke": WindowConfig(length_s=4.0, n_frames=25, step_s=4.0),
-                "desk": WindowConfig(length_s=10.0, n_frames=100, step_s=2.0),
+                "smoke": WindowConfig(length_s=6.0, n_frames=60),
+                "desk": WindowConfig(length_s=10.0, n_frames=100),
                 "paper": PRESETS["pulse"],
             },
         ),
