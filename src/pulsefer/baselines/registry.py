@@ -38,6 +38,7 @@ SYSTEMS: dict[str, Entry] = {
         "VGG-16", "pulsefer.baselines.vgg16_elm:Vgg16ElmSystem", "Siddharth et al., 2022"
     ),
     "cnn_3d": Entry("3D-CNN", "pulsefer.baselines.cnn_3d:Cnn3dSystem", "Zhu et al., 2020"),
+    "ppg_cnn": Entry("CNN", "pulsefer.baselines.ppg_cnn:PpgCnn", "Lee et al., 2020"),
     "ouzar": Entry("Ouzar 2022", "pulsefer.baselines.ouzar:OuzarSystem", "Ouzar et al., 2022"),
     "mtts_can": Entry("MTTS-CAN", "pulsefer.baselines.mtts_can:MttsCanPulse", "Liu et al., 2020"),
 }
