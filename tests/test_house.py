@@ -35,6 +35,11 @@ def test_the_page_of_choices_is_what_the_docstrings_say():
     )
 
 
+def test_the_page_of_the_compared_systems_is_what_the_tables_hold():
+    made = runpy.run_path(str(ROOT / "docs" / "systems.py"))["page"]()
+    assert (ROOT / "docs" / "systems.md").read_text("utf-8") == made, "run: python docs/systems.py"
+
+
 def test_the_version_is_the_same_everywhere():
     assert f"version: {pulsefer.__version__}" in (ROOT / "CITATION.cff").read_text("utf-8")
     assert f"## {pulsefer.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")

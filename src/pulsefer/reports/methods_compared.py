@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 REFERENCES = {
-    "Guendil et al., 2017": "M. Guendil, Z. Lachiri and C. Maaoui, “Emotional VAD prediction using "
-    "regularized extreme learning machine,” Int. J. Multimed. Inf. Retr., vol. 6, no. 3, 2017.",
+    "Guendil et al., 2017": "Z. Guendil, Z. Lachiri and C. Maaoui, “Computational framework for "
+    "emotional VAD prediction using regularized extreme learning machine,” Int. J. Multimed. Inf. "
+    "Retr., vol. 6, no. 3, pp. 251–261, 2017.",
     "Ayata et al., 2020": "D. Ayata, Y. Yaslan and M. E. Kamasak, “Emotion recognition from "
     "multimodal physiological signals for emotion aware healthcare systems,” J. Med. Biol. Eng., "
-    "vol. 40, no. 2, 2020.",
+    "vol. 40, no. 2, pp. 149–157, 2020.",
     "Ferdinando et al., 2017": "H. Ferdinando, T. Seppänen and E. Alasaarela, “Enhancing emotion "
     "recognition from ECG signals using supervised dimensionality reduction,” in Proc. ICPRAM, "
     "2017.",
     "Albraikan et al., 2019": "A. Albraikan, D. P. Tobón and A. El Saddik, “Toward "
     "user-independent emotion recognition using physiological signals,” IEEE Sensors J., vol. 19, "
-    "no. 19, 2019.",
+    "no. 19, pp. 8402–8412, 2019.",
     "Lee et al., 2020": "M. S. Lee, Y. K. Lee, M.-T. Lim and T.-K. Kang, “Emotion recognition "
     "using convolutional neural network with selected statistical photoplethysmogram features,” "
     "Appl. Sci., vol. 10, no. 10, 3501, 2020.",
@@ -25,7 +26,7 @@ REFERENCES = {
     "2019.",
     "Siddharth et al., 2022": "Siddharth, T.-P. Jung and T. J. Sejnowski, “Utilizing deep learning "
     "towards multi-modal bio-sensing and vision-based affective computing,” IEEE Trans. Affect. "
-    "Comput., vol. 13, no. 1, 2022.",
+    "Comput., vol. 13, no. 1, pp. 96–107, 2022.",
     "Zhu et al., 2020": "Q. Zhu, G. Lu and J. Yan, “Valence-arousal model based emotion "
     "recognition using EEG, peripheral physiological signals and facial expression,” in Proc. "
     "ICMLSC, pp. 81–85, 2020.",
