@@ -22,8 +22,9 @@ HEAD = """# The systems that the paper compares with
 
 Rendered by `python docs/systems.py`. Each is a class behind one interface (`core.bundle.System`),
 in `pulsefer/baselines/`. They are **readings, not reproductions**: of most only an abstract or a
-title could be read, and what it does not say is a `Choice:` in the class ([choices.md](choices.md)).
-The harness owns windows, folds, labels, aggregation and scores; a system sees samples without names.
+title could be read, and what it does not say is a `Choice:` in the class
+([choices.md](choices.md)). The harness owns windows, folds, labels, aggregation and scores; a
+system sees samples without names.
 
 The published accuracies are the paper's column, each obtained by its own authors under its own
 protocol. They are no ranking, and none of ours is meant to reach them. What ours reach on
