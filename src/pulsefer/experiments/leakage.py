@@ -64,7 +64,7 @@ def _size(budget: Budget) -> Budget:
     """
     if budget.name != "desk":
         return budget
-    return dataclasses.replace(budget, n_frames=1, epochs=16, seeds=1)
+    return dataclasses.replace(budget, n_frames=1, epochs=24, seeds=1)
 
 
 def _passes(by: By, store: Path, budget: Budget) -> int:
@@ -72,13 +72,13 @@ def _passes(by: By, store: Path, budget: Budget) -> int:
 
     Choice: on a desk, where there is little to learn from, protocols differ less in steps than in
     what there is to learn from: otherwise what one lacks in steps looks like what another leaks.
-    Twice as often where both persons and clips are held out; half as often as there are persons
-    where each has a network of their own. Elsewhere the paper's passes, whatever the protocol.
+    Twice as often where both persons and clips are held out; a quarter as often as there are
+    persons where each has a network of their own. Elsewhere the paper's passes, whatever the protocol.
     """
     if budget.name != "desk":
         return 1
     if by in ("window_within", "trial_within"):
-        return max(1, len({recording.subject for recording in open_store(store)}) // 2)
+        return max(1, len({recording.subject for recording in open_store(store)}) // 4)
     return 2 if by == "subject_x_stimulus" else 1
 
 
@@ -106,7 +106,7 @@ def specimens(budget: Budget) -> list[Specimen]:
         Specimen(
             "clip light",
             Effects(
-                expression=0.0, hr_to_flush=0.0, stimulus_to_light=0.4, stimulus_to_rating=0.85,
+                expression=0.0, hr_to_flush=0.0, stimulus_to_light=0.5, stimulus_to_rating=0.85,
                 subject_to_rating=0.05, clips_in_common=8,
             ),
             subjects=8, trials=8, seconds=8.0, fps_hz=12.5, width_px=192, height_px=160,

@@ -35,7 +35,12 @@ TABLE = Table(
         *FACES,
         Line("NCA", "nca_knn", obtained="10 folds, three classes", by_trial=True),
         Line("NCA, 3 classes", "nca_knn", obtained="10 folds", n_classes=3, by_trial=True),
-        Line("WMD-DTW", "wmd_dtw", obtained="“user-independent” folds that are not described", by_trial=True),
+        Line(
+            "WMD-DTW",
+            "wmd_dtw",
+            obtained="“user-independent” folds that are not described",
+            by_trial=True,
+        ),
         *CRNN,
         *RELATED,
     ),
