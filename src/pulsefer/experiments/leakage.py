@@ -73,7 +73,8 @@ def _passes(by: By, store: Path, budget: Budget) -> int:
     Choice: on a desk, where there is little to learn from, protocols differ less in steps than in
     what there is to learn from: otherwise what one lacks in steps looks like what another leaks.
     Twice as often where both persons and clips are held out; a quarter as often as there are
-    persons where each has a network of their own. Elsewhere the paper's passes, whatever the protocol.
+    persons where each has a network of their own. Elsewhere the paper's passes, whatever the
+    protocol.
     """
     if budget.name != "desk":
         return 1
