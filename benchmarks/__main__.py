@@ -2,7 +2,7 @@
 
     python -m benchmarks [--render]
 
-Takes about fifteen minutes. Results go to `results/benchmarks/*.json`, from which
+Takes about twenty minutes. Results go to `results/benchmarks/*.json`, from which
 `docs/benchmarks.md` is rendered; `--render` renders without measuring.
 """
 
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import compression, crnn_step, memory, prepare_speed
+from benchmarks import compared_systems, compression, crnn_step, memory, prepare_speed
 from benchmarks.machine import DOCS, RESULTS, in_words, provenance
 from pulsefer.core.files import whole_file
 
@@ -43,6 +43,10 @@ gradients.
 {step_promises}
 
 {step_machine}
+
+## The compared systems
+
+{compared}
 
 ## `prepare` against decoding
 
@@ -80,6 +84,7 @@ See [compression.md](compression.md).
 def render() -> None:
     """Write the page from the results that are there."""
     step, speed, peaks = (_read(name) for name in ("crnn_step", "prepare_speed", "memory"))
+    compared = _read("compared_systems")
     lengths = list(peaks["peak_mib"]["analyze"])
     text = PAGE.format(
         batch=step["batch"],
@@ -97,6 +102,7 @@ def render() -> None:
         ),
         step_promises=_promises(step),
         step_machine=f"{in_words(step['about'])} Instruction set: {step['machine']}.",
+        compared=compared_systems.section(compared),
         speed_rows="\n".join(
             f"| {name} (CRF {film['crf']}) | {film['megabits_per_s']:.2f} | "
             f"{film['frames_per_s']['decode']} | {film['frames_per_s']['decode_rgb']} | "
@@ -157,6 +163,7 @@ MEASURE: dict[str, Callable[[], Result]] = {
     "crnn_step": _crnn_step,
     "prepare_speed": prepare_speed.run,
     "memory": memory.run,
+    "compared_systems": compared_systems.run,
 }
 
 
