@@ -341,8 +341,8 @@ cost being read at the system's own value from the line through them. Of the sys
 and of WMD-DTW, which compares all pairs, the cost for each trial depends on how many there are.
 Parameters are what `fit` learned: of a forest its nodes, of neighbours the samples kept, of VGG-16
 the components and the machine behind it, for its own weights rest. MTTS-CAN is asked for a
-heart rate. The CRNN answers in batches of {batch}, the compared systems one sample at a time.
-Median of {rounds} rounds, synthetic.
+heart rate. The CRNN answers in batches of {batch}, the compared networks one sample at a time.
+Synthetic; rounds: {rounds}.
 
 {machine}"""
 
