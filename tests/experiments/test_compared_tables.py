@@ -81,6 +81,9 @@ def test_what_was_published_stands_beside_with_its_protocol_and_what_was_read(ro
     (row,) = (r for r in rows if r.system == "R-ELM" and r.metric == "accuracy")
     assert row.paper == 0.6406
     assert row.paper_where == "Table 1, an unknown protocol; ours read from its title"
+    mtl = [r for r in rows if (r.system, r.metric) == ("MTL", "accuracy")]
+    (row,) = (r for r in mtl if r.selection == "last")
+    assert (row.paper, row.paper_where) == (0.9626, "Table 1, an unstated protocol")
     assert all(math.isnan(r.paper) for r in rows if r.system == "STL")
 
 

@@ -155,7 +155,9 @@ class Table:
         published = self.published.get((line.title, row.dimension), NONE)
         if row.metric not in ("accuracy", "accuracy_thirds") or published is NONE:
             return row
-        where = f"{published.where}, {line.obtained}; ours read from its {line.fidelity}"
+        where = f"{published.where}, {line.obtained}"
+        if line.key:
+            where += f"; ours read from its {line.fidelity}"
         return dataclasses.replace(row, paper=published.value, paper_where=where)
 
     def _cells(self, stores: Mapping[str, Path], budget: Budget) -> list[tuple[Line, Cell]]:
