@@ -84,6 +84,10 @@ class Page:
     problems: Sequence[str] = ()
 
 
+LONG = 40
+"""Letters of a cell that may be broken into lines."""
+
+
 def _body(sheet: Sheet) -> Markup:
     """The lines of a table. Not in the template: there, 20,000 of them take seconds."""
     ours = sheet.columns.index("ours")
@@ -100,6 +104,8 @@ def _body(sheet: Sheet) -> Markup:
                 continue
             if cell not in known:
                 css = ' class="marked"' if is_marked(cell) else ""
+                # A published figure with the protocol behind it takes several lines.
+                css = css or (' class="long"' if len(cell) > LONG else "")
                 known[cell] = f"<td{css}>{escape(cell)}</td>"
             cells.append(known[cell])
         rows.append(f"<tr>{''.join(cells)}</tr>")
