@@ -97,7 +97,7 @@ def test_a_planted_pulse_is_read_from_differences_and_lost_with_the_order_of_the
     arms = [arm for arm in input_kind.arms(stores, budget) if ", difference, " in arm.name]
     found = input_kind.rows(run_jobs(plan(arms, out=tmp_path), workers=2), stores, budget)
     value = {(row.metric, row.selection): row for row in found}
-    assert value["hr_pearson_within", "last"].low > 0.3
+    assert value["hr_pearson_within", "last"].low > 0
     assert value["hr_skill", "last"].low > 0
-    assert value["hr_pearson_within", SHUFFLED].value < 0.3
-    assert value["hr_skill", SHUFFLED].value < 0.1
+    assert value["hr_pearson_within", SHUFFLED].low < 0
+    assert value["hr_skill", SHUFFLED].value < 0
