@@ -139,6 +139,8 @@ class Table:
             self._beside(row, line)
             for line, cell in cells
             for row in _rows(line, cell, grid, size, self.experiment)
+            # Each dimension has networks of its own; one heart rate stands for all of them.
+            if row.dimension != "heart rate" or cell.dimension == size.dimensions[0]
         ]
         for (data, dimension, by), group in _together(cells).items():
             ours = Cell(data, dimension, OURS, by)
@@ -171,7 +173,7 @@ class Table:
             for line in self.lines
             if line.title in self.only.get(data, (line.title,))
             if not (line.by_trial and by in LEAKY)
-            if line.windows is None or by == "subject"
+            if line.windows is None or (by == "subject" and dimension == size.dimensions[0])
         ]
 
     @staticmethod
