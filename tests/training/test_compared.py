@@ -507,4 +507,4 @@ def test_the_methods_paragraph_says_what_the_system_is_and_that_it_is_a_reading(
     assert "R-ELM (Guendil et al., 2017)" in text
     assert "a reading, not a reproduction" in text
     assert "no more than its title" in text
-    assert "- M. Guendil" in text
+    assert "- Z. Guendil" in text
