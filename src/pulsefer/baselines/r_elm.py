@@ -41,7 +41,7 @@ class RElmConfig:
 class RElm(PulseSystem):
     """Features of the pulse, then a regularised extreme learning machine.
 
-    After M. Guendil, Z. Lachiri and C. Maaoui, "Emotional VAD prediction using regularized extreme
+    After Z. Guendil, Z. Lachiri and C. Maaoui, "Emotional VAD prediction using regularized extreme
     learning machine", IJMIR 6(3), 2017. Known of it: its title, and hence the machine, whose
     equations are the textbook's. Not known: features, size, penalty, split. A reading, not a
     reproduction.
