@@ -52,7 +52,7 @@ TABLE = Table(
 def specimens(budget: Budget) -> list[Specimen]:
     """A face that shows the rating, and a skin that knows the clip."""
     if budget.name == "smoke":
-        small = dataclasses.replace(SMOKE, subjects=4, trials=4)  # each with a neutral clip before
+        small = dataclasses.replace(SMOKE, subjects=4, trials=6)  # each with a neutral clip before
         return [dataclasses.replace(small, name="smoke of MAHNOB-HCI", dataset="mahnob_hci")]
     return [dataclasses.replace(FACE, name="face of MAHNOB-HCI", dataset="mahnob_hci"), CLIP]
 
