@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
-
 from pulsefer.baselines.registry import SystemConfig
 from pulsefer.core.bundle import Fidelity
 from pulsefer.core.types import SignalKind
 from pulsefer.experiments.arms import Cell, differences
 from pulsefer.experiments.budget import Budget, BudgetName
+from pulsefer.experiments.experiment import of_seeds
 from pulsefer.experiments.grid import Arm, Grid
 from pulsefer.experiments.published import NONE, Published
 from pulsefer.metrics.thirds import score_thirds
@@ -224,15 +223,7 @@ def _thirds(runs: Sequence[Run], like: Sequence[Row]) -> list[Row]:
     """Scores of three classes; those of two have no meaning for it."""
     if not runs:
         return []
-    table = pd.concat(
-        [
-            run.predictions.assign(
-                trial=run.predictions["trial"] + f"#{number}",
-                fold=run.predictions["fold"] + 10_000 * number,
-            )
-            for number, run in enumerate(runs)
-        ]
-    )
+    table = of_seeds([run.predictions for run in runs])
     return [
         dataclasses.replace(
             like[0], dimension=runs[0].dimension, metric=metric, value=score.value,

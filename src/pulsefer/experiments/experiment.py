@@ -126,6 +126,21 @@ def store_of(specimen: Specimen, out: Path, *, workers: int, say: Say) -> Path:
     return store
 
 
+def of_seeds(predictions: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The tables of several seeds as one.
+
+    A trial of another seed is another answer, not a part of the same mean.
+    """
+    tables = [
+        table.assign(
+            trial=table["trial"] + f"#{number}",
+            fold=table["fold"] + 10_000 * number,
+        )
+        for number, table in enumerate(predictions)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
 def pooled(
     runs: Sequence[Run],
     *,
@@ -154,16 +169,9 @@ def pooled(
         predictions: What the runs predicted where they were asked otherwise, as by
             `training.probe`; empty takes their own.
     """
-    tables = [
-        table.assign(
-            # A trial of another seed is another answer, not a part of the same mean.
-            trial=table["trial"] + f"#{number}",
-            fold=table["fold"] + 10_000 * number,
-        )
-        for number, table in enumerate(predictions or [run.predictions for run in runs])
-    ]
+    together = of_seeds(predictions or [run.predictions for run in runs])
     rows = []
-    for selection, table in pd.concat(tables, ignore_index=True).groupby("selection", sort=True):
+    for selection, table in together.groupby("selection", sort=True):
         found = rows_of(
             runs[0], table, experiment=experiment, unit=unit, dataset=dataset,
             protocol=runs[0].about["protocol_name"], selection=str(selection), compared=False,

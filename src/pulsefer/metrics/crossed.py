@@ -121,7 +121,7 @@ def crossed_interval(
 
     Choice: its ends are those of the smaller count, of persons or of networks (see
     `bootstrap.tail_share`). Simulated (tests/metrics/test_coverage.py), the truth lies in it at
-    least as often as it says but for two seeds in two folds, where it stays a little below.
+    least as often as it says, but for two seeds in two folds whose luck is nearly all: there less.
 
     Args:
         differences_PS: (P, S) finite.

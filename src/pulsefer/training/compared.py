@@ -31,6 +31,7 @@ from pulsefer.core.bundle import Bundle, Labels
 from pulsefer.core.errors import BadInput
 from pulsefer.core.files import sweep, whole_file
 from pulsefer.core.fingerprint import fingerprint
+from pulsefer.metrics.thirds import COLUMNS
 from pulsefer.samples.bundle_of import ABSENT, PULSE, bundle_of, groups_of, labels_of
 from pulsefer.samples.split import PROTOCOLS, Split
 from pulsefer.samples.split_file import write_split
@@ -54,8 +55,6 @@ from pulsefer.training.training_side import training_side
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 T = TypeVar("T")
-
-THIRDS = ("low", "middle", "high")
 
 
 @dataclass(frozen=True, eq=False)
@@ -350,7 +349,7 @@ def _table(
     table = prediction_table(windows, found, fold=fold.fold, selection="last", side=side)
     if samples.n_classes == 3:
         truth = np.where(has, samples.labels.classes[place], ABSENT)
-        thirds = {f"prob_{name}": answers[:, k] for k, name in enumerate(THIRDS)}
+        thirds = {name: answers[:, k] for k, name in enumerate(COLUMNS)}
         table = table.assign(third=truth, **thirds)
     return table
 
