@@ -45,7 +45,7 @@ from pulsefer.models.crnn import FRAMES_AT_ONCE, Crnn, Output
 from pulsefer.models.pixels import to_float
 from pulsefer.objectives.emotion import binary_cross_entropy
 from pulsefer.objectives.heart_rate import batch_rmse
-from pulsefer.objectives.weighted_sum import LossWeights, weighted_sum
+from pulsefer.objectives.loss_weights import LossWeights, build
 
 BATCH, FRAMES = 64, 5
 MATRIX = 2048
@@ -202,8 +202,9 @@ def _loss(output: Output, high: Tensor, bpm: Tensor) -> Tensor:
     assert output.hr_bpm is not None
     rmse = batch_rmse(output.hr_bpm, bpm)
     assert rmse is not None
-    losses = {"emotion": binary_cross_entropy(output.emotion_logit, high), "heart_rate": rmse}
-    return weighted_sum(losses, LossWeights().by_task())
+    weighting = build(LossWeights())
+    loss: Tensor = weighting(torch.stack([binary_cross_entropy(output.emotion_logit, high), rmse]))
+    return loss
 
 
 def _must_agree(

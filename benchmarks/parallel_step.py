@@ -36,7 +36,8 @@ from pulsefer.models.crnn import Crnn, CrnnConfig
 from pulsefer.models.pixels import to_float
 from pulsefer.objectives.emotion import binary_cross_entropy
 from pulsefer.objectives.heart_rate import batch_rmse
-from pulsefer.objectives.weighted_sum import LossWeights, weighted_sum
+from pulsefer.objectives.loss_weights import LossWeights, build
+from pulsefer.objectives.static import Static
 from pulsefer.samples.loader import Batch, Parts
 from pulsefer.training.config import TrainConfig
 from pulsefer.training.module import TwoTasks
@@ -60,11 +61,11 @@ class OwnStep(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """The loss of this process' part."""
         output = self.model(to_float(batch.frames))
-        losses = {"emotion": binary_cross_entropy(output.emotion_logit, batch.emotion)}
+        emotion = binary_cross_entropy(output.emotion_logit, batch.emotion)
         rmse = batch_rmse(output.hr_bpm, batch.hr_bpm)
-        if rmse is not None:
-            losses["heart_rate"] = rmse
-        loss = weighted_sum(losses, LossWeights().by_task(heart_rate=rmse is not None))
+        weighting = build(LossWeights())
+        assert isinstance(weighting, Static)
+        loss = weighting.alone(emotion) if rmse is None else weighting(torch.stack([emotion, rmse]))
         whole: Tensor = loss + 0.0 * output.hr_bpm.sum()
         return whole
 

@@ -8,7 +8,7 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 from pulsefer.models.crnn import Crnn, CrnnConfig
 from pulsefer.objectives.emotion import binary_cross_entropy
 from pulsefer.objectives.heart_rate import batch_rmse
-from pulsefer.objectives.weighted_sum import LossWeights, weighted_sum
+from pulsefer.objectives.loss_weights import LossWeights, build
 
 NAN = math.nan
 
@@ -82,32 +82,6 @@ def test_half_precision_is_summed_in_single(loss):
     assert loss(torch.rand(4).bfloat16(), torch.ones(4)).dtype == torch.float32
 
 
-def test_the_sum_is_equation_7():
-    losses = {"emotion": torch.tensor(0.7), "heart_rate": torch.tensor(12.0)}
-    assert weighted_sum(losses, LossWeights().by_task()).item() == pytest.approx(0.82)
-
-
-@pytest.mark.parametrize("weights", [{}, {"emotion": 1.0}, {"emotion": 1.0, "hr": 0.01}])
-def test_weights_for_other_tasks_are_refused(weights):
-    with pytest.raises(ValueError, match="weights are for"):
-        weighted_sum({"emotion": torch.tensor(0.7), "heart_rate": torch.tensor(1.0)}, weights)
-
-
-def test_nothing_to_sum_is_refused():
-    with pytest.raises(ValueError, match="losses for"):
-        weighted_sum({}, {})
-
-
-@pytest.mark.parametrize("wrong", [-0.1, math.inf, NAN])
-def test_weights_are_finite_and_not_negative(wrong):
-    with pytest.raises(ValueError, match="beta"):
-        LossWeights(beta=wrong)
-
-
-def test_a_batch_without_heart_rates_needs_no_weight_for_them():
-    assert LossWeights().by_task(heart_rate=False) == {"emotion": 1.0}
-
-
 def test_beta_zero_is_single_task_learning_to_the_bit():
     x = torch.rand(3, 2, 3, 64, 64)
     target, true_bpm = torch.tensor([0, 1, 1]), torch.tensor([60.0, NAN, 90.0])
@@ -116,10 +90,13 @@ def test_beta_zero_is_single_task_learning_to_the_bit():
         torch.manual_seed(9)
         model = Crnn(CrnnConfig(heart_rate=heart_rate)).train()
         out = model(x)
-        losses = {"emotion": binary_cross_entropy(out.emotion_logit, target)}
+        emotion, weighting = (
+            binary_cross_entropy(out.emotion_logit, target), build(LossWeights(beta=0.0)),
+        )  # fmt: skip
         if heart_rate:
-            losses["heart_rate"] = batch_rmse(out.hr_bpm, true_bpm)
-        weighted_sum(losses, LossWeights(beta=0.0).by_task(heart_rate=heart_rate)).backward()
+            weighting(torch.stack([emotion, batch_rmse(out.hr_bpm, true_bpm)])).backward()
+        else:
+            weighting.alone(emotion).backward()
         gradients.append({name: p.grad for name, p in model.named_parameters()})
     multi, single = gradients
     assert all(torch.equal(multi[name], value) for name, value in single.items())

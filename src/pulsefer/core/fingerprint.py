@@ -43,12 +43,17 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _default(field: dataclasses.Field[Any]) -> Any:
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
+
+
 def _plain(thing: Any) -> Any:
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         return {
             f.name: _plain(getattr(thing, f.name))
             for f in dataclasses.fields(thing)
-            if not ("said_if_changed" in f.metadata and getattr(thing, f.name) == f.default)
+            if not ("said_if_changed" in f.metadata and getattr(thing, f.name) == _default(f))
         }
     if isinstance(thing, Mapping):
         return {str(key): _plain(value) for key, value in thing.items()}

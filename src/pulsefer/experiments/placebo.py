@@ -27,7 +27,7 @@ from pulsefer.experiments.arms import Cell, differences
 from pulsefer.experiments.budget import Budget
 from pulsefer.experiments.experiment import SMOKE, Experiment, Specimen
 from pulsefer.experiments.grid import Arm, Grid
-from pulsefer.objectives.weighted_sum import LossWeights
+from pulsefer.objectives.loss_weights import LossWeights
 from pulsefer.reports.row import Row
 from pulsefer.samples.placebo import AUXILIARIES, Auxiliary
 from pulsefer.samples.split import By

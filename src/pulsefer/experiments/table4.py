@@ -21,7 +21,7 @@ from pulsefer.experiments.experiment import Experiment, Specimen, specimen_for
 from pulsefer.experiments.grid import Arm, Grid
 from pulsefer.experiments.published import TABLE_4
 from pulsefer.metrics.bootstrap import draw, interval, person_sums
-from pulsefer.objectives.weighted_sum import LossWeights
+from pulsefer.objectives.loss_weights import LossWeights
 from pulsefer.reports.row import Row
 from pulsefer.training.run import Run
 

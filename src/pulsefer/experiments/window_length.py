@@ -25,7 +25,7 @@ from pulsefer.experiments.budget import Budget, BudgetName
 from pulsefer.experiments.experiment import SMOKE, Experiment, Specimen, pooled
 from pulsefer.experiments.grid import Arm, Grid
 from pulsefer.models.crnn import CrnnConfig
-from pulsefer.objectives.weighted_sum import LossWeights
+from pulsefer.objectives.loss_weights import LossWeights
 from pulsefer.reports.row import Row
 from pulsefer.samples.store import open_store
 from pulsefer.samples.window import WindowConfig

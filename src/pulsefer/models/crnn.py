@@ -1,6 +1,7 @@
 """The network of the paper: frames, a convolutional GRU, emotion, and heart rate beside it.
 
-Shape letters: B batch, T time, S recurrent steps, C channels, D state channels, H height, W width.
+Shape letters: B batch, T time, S recurrent steps, C channels, D state channels, F features,
+H height, W width.
 """
 
 from __future__ import annotations
@@ -155,6 +156,10 @@ class Crnn(nn.Module):
         Raises:
             ValueError: another shape or type, or a single frame where a change is needed.
         """
+        return self.heads(self.features(x_BTCHW))
+
+    def features(self, x_BTCHW: Tensor) -> Tensor:
+        """(B, 16) what both tasks share, from clips as `forward` takes them."""
         _check(x_BTCHW, "(B, T, 3, 64, 64)", 5)
         need = 1 if self.config.input == "appearance" else 2
         if x_BTCHW.shape[1] < need:
@@ -167,7 +172,12 @@ class Crnn(nn.Module):
         x_SBCHW = network_input(before, frames_TBCHW[need - 1 :], self.config.input)
         map_NCHW = self._maps(x_SBCHW.flatten(0, 1))
         map_SBCHW = map_NCHW.view(*x_SBCHW.shape[:2], *map_NCHW.shape[1:])
-        return self._answer(self.recurrent(map_SBCHW))
+        return self._feature(self.recurrent(map_SBCHW))
+
+    def heads(self, feature_BF: Tensor) -> Output:
+        """Answers from (B, 16) features."""
+        logit = self.emotion(feature_BF).squeeze(1)
+        return Output(logit, self.heart_rate(feature_BF).squeeze(1) if self.heart_rate else None)
 
     def step(self, x_BCHW: Tensor, state: State | None = None) -> tuple[Output, State]:
         """One more frame of a live clip; in `eval()` the same answers as `forward` on all so far.
@@ -187,12 +197,18 @@ class Crnn(nn.Module):
         h, before = state or State(None, None)
         if self.config.input == "appearance":
             h = self.recurrent(self.cnn(x_BCHW)[None], h)
-            return self._answer(h), State(h, None)
+            return self.heads(self._feature(h)), State(h, None)
         if before is None:
             unknown = x_BCHW.new_full((len(x_BCHW),), torch.nan)
             return Output(unknown, unknown if self.heart_rate else None), State(None, x_BCHW)
         h = self.recurrent(self.cnn(network_input(before, x_BCHW, self.config.input))[None], h)
-        return self._answer(h), State(h, x_BCHW)
+        return self.heads(self._feature(h)), State(h, x_BCHW)
+
+    @property
+    def trunk(self) -> list[nn.Parameter]:
+        """Weights that both tasks share and that are learned: a frozen CNN's are not among them."""
+        shared = (self.cnn, self.recurrent, self.feature)
+        return [one for part in shared for one in part.parameters() if one.requires_grad]
 
     @property
     def recurrent(self) -> ConvGru | ConvLstm:
@@ -245,12 +261,10 @@ class Crnn(nn.Module):
         pieces = [self.cnn(piece) for piece in torch.split(x_NCHW, FRAMES_AT_ONCE)]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
-    def _answer(self, h_BDHW: Tensor) -> Output:
+    def _feature(self, h_BDHW: Tensor) -> Tensor:
         if self.config.recurrent == "lstm":
             h_BDHW = h_BDHW[:, :STATE_CHANNELS]  # the state alone: its cell lies behind it
-        feature = self.feature(h_BDHW.flatten(1))
-        logit = self.emotion(feature).squeeze(1)
-        return Output(logit, self.heart_rate(feature).squeeze(1) if self.heart_rate else None)
+        return self.feature(h_BDHW.flatten(1))  # type: ignore[no-any-return]
 
 
 def _check(x: Tensor, expected: str, ndim: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pulsefer.models.crnn import CrnnConfig
-from pulsefer.objectives.weighted_sum import LossWeights
+from pulsefer.objectives.loss_weights import LossWeights
 from pulsefer.samples.split import LEAKY, PROTOCOLS, By, Folds
 
 Selection = Literal["last", "validation", "best_on_test"]
@@ -20,7 +20,7 @@ class TrainConfig:
 
     Attributes:
         model: The network; `model.heart_rate` False is the paper's STL, True its MTL.
-        weights: alpha and beta of equation (7).
+        weights: alpha and beta of equation (7), or another way to weigh the two losses.
         epochs: Passes over the training side.
         batch_size: Windows per step, over all processes (`training.parallel`). The batch RMSE of
             equation (6) depends on it.
@@ -58,6 +58,11 @@ class TrainConfig:
             )
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be positive, found {self.learning_rate}")
+        if not self.model.heart_rate and self.weights.method != "static":
+            raise ValueError(
+                f"without a heart-rate head there is nothing for {self.weights.method} to weigh: "
+                "leave the method out, or keep the head"
+            )
 
     @property
     def system(self) -> str:

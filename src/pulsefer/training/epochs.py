@@ -129,7 +129,12 @@ def _to_safetensors(folder: Path) -> None:
         if not (checkpoint := folder / f"{rule}.pt").is_file():
             continue
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-        tensors = {name.removeprefix("model."): state[name].contiguous() for name in state}
+        # What weighs the losses is in the checkpoint too, and no part of the network.
+        tensors = {
+            name.removeprefix("model."): state[name].contiguous()
+            for name in state
+            if name.startswith("model.")
+        }
         with whole_file(folder / f"{rule}.safetensors") as part:
             save_file(tensors, part)
 

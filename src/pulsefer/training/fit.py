@@ -22,7 +22,7 @@ from pulsefer.samples.window import Windows
 from pulsefer.training.config import Selection, TrainConfig
 from pulsefer.training.epochs import RULES, Advance, drop_checkpoints, load_weights, run_epochs
 from pulsefer.training.hr_scale import HeartRateScale, scale_of
-from pulsefer.training.module import TwoTasks, predict, prediction_table
+from pulsefer.training.module import TwoTasks, predict, prediction_table, require_weighting
 from pulsefer.training.parallel import first_does, meet, this_process
 from pulsefer.training.training_side import training_side
 
@@ -83,6 +83,7 @@ def fit(
         ValueError: a frozen CNN that was not given, or one for another input.
     """
     folder = Path(folder)
+    require_weighting(config)
     meet([config, split, windows.config, len(windows.windows)])
     advance = advance if this_process().first else None
     if done := first_does(partial(_finished, folder)):
@@ -104,7 +105,7 @@ def fit(
     own = this_process().part
     run_epochs(
         module,
-        {"train": module.train_sums, "validation": module.validation_sums},
+        module.sums,
         loader(
             store, learned, split.train,
             batch_size=config.batch_size,

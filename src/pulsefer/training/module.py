@@ -1,10 +1,13 @@
-"""One step of the two tasks, for Lightning."""
+"""One step of the two tasks, for Lightning.
+
+Shape suffixes: B batch, F features, 2 the two tasks, 22 task by task.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,17 +15,61 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from pulsefer.core.errors import BadInput
+from pulsefer.core.seeding import derive_seed
 from pulsefer.models.crnn import Crnn, Output
 from pulsefer.models.pixels import to_float
 from pulsefer.objectives.emotion import binary_cross_entropy
 from pulsefer.objectives.heart_rate import batch_rmse
-from pulsefer.objectives.weighted_sum import weighted_sum
+from pulsefer.objectives.loss_weights import build
+from pulsefer.objectives.weighting import LossLevel, gramian
 from pulsefer.samples.loader import Batch
 from pulsefer.samples.window import Windows
 from pulsefer.training.config import Selection, TrainConfig
 from pulsefer.training.hr_scale import HeartRateScale
-from pulsefer.training.parallel import counted_once, joined, this_process
+from pulsefer.training.parallel import counted_once, joined, summed, this_process
 from pulsefer.training.training_side import TrainingSide
+from pulsefer.training.weighing import MEASURED_EVERY, Weighing
+
+
+class Step(NamedTuple):
+    """What the backward pass of a step has to know of its forward pass.
+
+    Attributes:
+        losses: Raw loss of the emotion, and of the heart rate where it is known.
+        total: What `training_step` gave.
+        weights_2: Of the losses, where the method gives them without gradients.
+        feature_BF: The shared features, where the graph was cut behind them.
+        leaf_BF: The same numbers, from which the heads began.
+    """
+
+    losses: Sequence[Tensor]
+    total: Tensor
+    weights_2: Tensor | None
+    feature_BF: Tensor | None  # noqa: N815
+    leaf_BF: Tensor | None  # noqa: N815
+
+    @property
+    def both(self) -> bool:
+        """Whether there are two losses to weigh."""
+        return len(self.losses) == 2
+
+
+def require_weighting(config: TrainConfig) -> None:
+    """Refuse a weighting that would let several processes drift apart.
+
+    Raises:
+        BadInput: gradients of all shared layers on more than one process.
+    """
+    if config.weights.on_gradients and config.weights.on == "trunk" and not this_process().alone:
+        raise BadInput(
+            f"weights.method {config.weights.method}",
+            expected="a method that several processes can do together: one of the losses alone, or "
+            "one that compares the gradients of the shared features",
+            found=f"gradients of all shared layers, on {this_process().n} processes; each would go "
+            "its own way, without a word",
+            remedy="--weights.on feature, or one process",
+        )
 
 
 class TwoTasks(LightningModule):
@@ -33,39 +80,163 @@ class TwoTasks(LightningModule):
 
     Sums over the epoch are kept, not means of batches: a smaller last batch must not count more,
     and a root of a mean is not a mean of roots.
+
+    Weightings that look at gradients do so in `backward`, where Lightning lets a module do its own:
+    accumulation, clipping, schedules and bfloat16 stay Lightning's.
     """
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
+        require_weighting(config)
         self.config = config
         self.model = Crnn(config.model)
         self.model.cnn.requires_grad_(not config.freeze_cnn)
+        self.weighting = build(config.weights, seed=derive_seed(config.seed, "weighting"))
+        self.weighting.begin_epoch(0, config.epochs)
         self.train_sums = Sums()
         self.validation_sums = Sums()
+        self.weighing = Weighing()
         self.head_rests = False
+        self.step: Step
 
     def training_step(self, batch: Batch, _number: int) -> Tensor:
-        """Equation (7); a batch without any valid heart rate has only the first term."""
-        own = self.model(to_float(batch.frames))
+        """The losses, weighed; a batch without any valid heart rate has only the emotion's."""
+        feature_BF = self.model.features(to_float(batch.frames))
+        leaf_BF = None
+        if self.config.weights.on_gradients and self.config.weights.on == "feature":
+            leaf_BF = feature_BF.detach().requires_grad_()
+        own = self.model.heads(feature_BF if leaf_BF is None else leaf_BF)
         output, emotion, hr_bpm = of_all(own, batch)
-        losses = {"emotion": binary_cross_entropy(output.emotion_logit, emotion)}
+        losses = [binary_cross_entropy(output.emotion_logit, emotion)]
         if output.hr_bpm is not None:
             rmse = batch_rmse(output.hr_bpm, hr_bpm)
             if rmse is not None:
-                losses["heart_rate"] = rmse
-        self.train_sums.add(output, emotion, hr_bpm, losses["emotion"])
-        weights = self.config.weights.by_task(heart_rate="heart_rate" in losses)
-        loss = counted_once(weighted_sum(losses, weights))
-        self.head_rests = own.hr_bpm is not None and "heart_rate" not in losses
+                losses.append(rmse)
+        self.train_sums.add(output, emotion, hr_bpm, losses[0])
+        losses = [counted_once(loss) for loss in losses]
+        loss, weights_2 = self._weigh(losses)
+        self.head_rests = own.hr_bpm is not None and len(losses) == 1
         if self.head_rests and not this_process().alone:
             # The processes wait for every weight's gradient of each other.
-            loss = loss + 0.0 * own.hr_bpm.sum()
+            loss = loss + 0.0 * own.hr_bpm.sum() + 0.0 * sum(one.sum() for one in self._resting())
+        cut = (None, None) if leaf_BF is None else (feature_BF, leaf_BF)
+        self.step = Step(losses, loss, weights_2, *cut)
         return loss
 
+    def _weigh(self, losses: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+        """The number that the heads go down, and the weights in it where they are known by now."""
+        if len(losses) == 1:
+            if isinstance(self.weighting, LossLevel):
+                return self.weighting.alone(losses[0]), None
+            return self.weighting.base_2[0] * losses[0], None
+        losses_2 = torch.stack(list(losses))
+        if not isinstance(self.weighting, LossLevel):
+            loss = (self.weighting.base_2 * losses_2).sum()
+            self.weighting.step += 1
+            return loss, None
+        loss = self.weighting(losses_2)
+        self.weighting.step += 1
+        (weights_2,) = torch.autograd.grad(loss, losses_2, retain_graph=True)
+        self.weighing.add(losses_2, weights_2)
+        return loss, weights_2
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Gradients of one step, weighed as the method says.
+
+        Args:
+            loss: What `training_step` gave, times what Lightning put to it for accumulation.
+            args: Of Lightning.
+            kwargs: Of Lightning.
+        """
+        step = self.step
+        if step.both and step.weights_2 is not None:
+            if (int(self.weighting.step) - 1) % MEASURED_EVERY == 0:
+                gradients = [
+                    torch.autograd.grad(one, self.model.trunk, retain_graph=True)
+                    for one in step.losses
+                ]
+                self.weighing.look(self._joined_gramian(gradients), step.weights_2)
+            super().backward(loss, *args, **kwargs)
+        elif step.leaf_BF is not None:
+            self._backward_by_feature(step, loss)
+        elif step.both:
+            self._backward_by_trunk(step, loss)
+        else:
+            super().backward(loss, *args, **kwargs)
+
+    def _backward_by_trunk(self, step: Step, loss: Tensor) -> None:
+        """Every gradient of both losses; the shared layers get their weighted sum."""
+        (scale,) = torch.autograd.grad(loss, step.total, retain_graph=True)
+        trunk = self.model.trunk
+        heads = [list(self.model.emotion.parameters()), list(self._rate_head())]
+        found = [
+            torch.autograd.grad(one, [*trunk, *head], retain_graph=first)
+            for one, head, first in zip(step.losses, heads, (True, False), strict=True)
+        ]
+        shared = [gradients[: len(trunk)] for gradients in found]
+        gramian_22 = gramian(*shared)
+        weights_2 = self._weights_of(gramian_22)
+        self.weighing.add(torch.stack(list(step.losses)), weights_2)
+        self.weighing.look(gramian_22, weights_2)
+        first, second = (scale * weights_2).unbind()
+        for weight, one, other in zip(trunk, *shared, strict=True):
+            _add(weight, first * one + second * other)
+        for head, gradients, base in zip(heads, found, self.weighting.base_2, strict=True):
+            for weight, gradient in zip(head, gradients[len(trunk) :], strict=True):
+                _add(weight, scale * base * gradient)
+
+    def _backward_by_feature(self, step: Step, loss: Tensor) -> None:
+        """The heads by themselves; then one pass of the shared layers from the weighted feature."""
+        (scale,) = torch.autograd.grad(loss, step.total, retain_graph=True)
+        at_feature = [
+            torch.autograd.grad(one, step.leaf_BF, retain_graph=True)[0] for one in step.losses
+        ]
+        super().backward(loss)  # ends at the leaf
+        given_BF = step.leaf_BF.grad
+        if step.both:
+            n = this_process().n  # `counted_once` made every part of the gradient n times as long
+            (gramian_22,) = summed(gramian(*([one / n] for one in at_feature)))
+            weights_2 = self._weights_of(gramian_22)
+            self.weighing.add(torch.stack(list(step.losses)), weights_2)
+            if (int(self.weighting.step) - 1) % MEASURED_EVERY == 0:
+                gradients = [
+                    torch.autograd.grad(step.feature_BF, self.model.trunk, one, retain_graph=True)
+                    for one in at_feature
+                ]
+                self.weighing.look(self._joined_gramian(gradients), weights_2)
+            first, second = (scale * weights_2).unbind()
+            given_BF = (first * at_feature[0].float() + second * at_feature[1].float()).to(
+                step.feature_BF.dtype
+            )
+        torch.autograd.backward(step.feature_BF, given_BF)
+
+    def _weights_of(self, gramian_22: Tensor) -> Tensor:
+        """(2,) what each raw gradient is multiplied by."""
+        base_2 = self.weighting.base_2
+        weights_2: Tensor = base_2 * self.weighting(gramian_22 * torch.outer(base_2, base_2))
+        return weights_2
+
+    def _joined_gramian(self, gradients: Sequence[Sequence[Tensor]]) -> Tensor:
+        """Of the joined batch: the parts of a gradient that all processes have, added up."""
+        n = this_process().n
+        return gramian(*(summed(*(piece / n for piece in one)) for one in gradients))
+
+    def _rate_head(self) -> Iterable[torch.nn.Parameter]:
+        return self.model.heart_rate.parameters() if self.model.heart_rate else ()
+
+    def _resting(self) -> list[torch.nn.Parameter]:
+        """What learns of heart rates only, beside the head."""
+        return self.weighting.of_heart_rate()
+
+    def on_train_epoch_start(self) -> None:
+        """Some weightings change from epoch to epoch."""
+        self.weighting.begin_epoch(self.current_epoch, self.config.epochs)
+
     def on_before_optimizer_step(self, _optimizer: torch.optim.Optimizer) -> None:
-        """A head without a loss rests: a gradient of zero would let Adam's momentum move it."""
-        if self.head_rests and self.model.heart_rate is not None:
-            self.model.heart_rate.zero_grad(set_to_none=True)
+        """What has no loss rests: a gradient of zero would let Adam's momentum move it."""
+        if self.head_rests:
+            for one in (*self._rate_head(), *self._resting()):
+                one.grad = None
 
     def validation_step(self, batch: Batch, _number: int) -> None:
         """The same sums on the held-out part."""
@@ -91,7 +262,16 @@ class TwoTasks(LightningModule):
         """Paper: Adam, learning rate 0.001."""
         fused = self.device.type in ("cpu", "cuda")
         learning = [one for one in self.model.parameters() if one.requires_grad]
-        return torch.optim.Adam(learning, lr=self.config.learning_rate, fused=fused)
+        groups = [{"params": learning}, *self.weighting.param_groups()]
+        return torch.optim.Adam(groups, lr=self.config.learning_rate, fused=fused)
+
+    @property
+    def sums(self) -> dict[str, Sums | Weighing]:
+        """Totals of an epoch; where there is no heart rate to learn, nothing is weighed."""
+        sides: dict[str, Sums | Weighing] = {
+            "train": self.train_sums, "validation": self.validation_sums,
+        }  # fmt: skip
+        return {**sides, "weighing": self.weighing} if self.config.model.heart_rate else sides
 
 
 def of_all(own: Output, batch: Batch) -> tuple[Output, Tensor, Tensor]:
@@ -102,6 +282,11 @@ def of_all(own: Output, batch: Batch) -> tuple[Output, Tensor, Tensor]:
         return Output(logit, None), emotion, hr_bpm
     logit, emotion, hr_bpm, answer = joined(*known, own.hr_bpm)
     return Output(logit, answer), emotion, hr_bpm
+
+
+def _add(weight: torch.nn.Parameter, gradient: Tensor) -> None:
+    """As a backward pass does it: to what earlier batches of the same step have left."""
+    weight.grad = gradient if weight.grad is None else weight.grad + gradient
 
 
 class Sums:

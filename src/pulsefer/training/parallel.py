@@ -159,6 +159,17 @@ def joined(*own: Tensor) -> tuple[Tensor, ...]:
     return tuple(found)
 
 
+def summed(*own: Tensor) -> tuple[Tensor, ...]:
+    """The sums over all processes; on one, the tensors themselves. Nothing has a gradient."""
+    if this_process().alone:
+        return own
+    # In one message: there are as many as a network has weights.
+    flat = torch.cat([one.detach().float().reshape(-1) for one in own])
+    dist.all_reduce(flat)
+    parts = torch.split(flat, [one.numel() for one in own])
+    return tuple(part.view_as(one) for part, one in zip(parts, own, strict=True))
+
+
 def counted_once(loss: Tensor) -> Tensor:
     """The same value with n times the gradient, for n processes.
 

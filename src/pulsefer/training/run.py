@@ -36,6 +36,7 @@ from pulsefer.training.card import card
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.fit import Advance, Fold, fit, load_weights, require_start
 from pulsefer.training.hr_scale import scale_of
+from pulsefer.training.module import require_weighting
 from pulsefer.training.parallel import first_does, meet, this_process
 from pulsefer.training.run_folder import (
     about_of,
@@ -124,6 +125,7 @@ def train(
         BadInput: the folder holds another run, or a fold cannot be trained.
     """
     folder = Path(folder)
+    require_weighting(config)
     require_start(config, start, store)
     folds = folds_of(windows, protocol)
     about = _about(store, windows, protocol, config, folds, start, marks)
