@@ -20,6 +20,7 @@ import pytest
 import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import SequentialSampler
+from weightings import METHODS, TOGETHER
 
 from made_faces import make_faces
 from made_store import make_store
@@ -102,10 +103,34 @@ def step(module, batch):
     if not here.alone:
         stepping, batch = DistributedDataParallel(stepping), part_of(batch, *here.part)
     loss = stepping(batch)
-    loss.backward()
+    module.backward(loss)
     module.on_before_optimizer_step(None)
     gradients = {name: one.grad for name, one in module.named_parameters()}
     return {"loss": loss.item(), "gradients": gradients, **module.train_sums.figures("train")}
+
+
+def weighted_steps():
+    """One step by every method that several processes can do, some heart rates known, or none."""
+    found = {}
+    for name, weights in TOGETHER.items():
+        for known in ("unevenly known", "nobody has any"):
+            torch.manual_seed(0)
+            module = TwoTasks(TrainConfig(model=STILL, weights=weights))
+            found[name, known] = {
+                **step(module, clips(known)), "figures": module.weighing.figures("")
+            }  # fmt: skip
+    return found
+
+
+def apart():
+    """What every other method says of several processes."""
+    said = {}
+    for name in METHODS.keys() - TOGETHER.keys():
+        try:
+            TwoTasks(TrainConfig(weights=METHODS[name]))
+        except BadInput as error:
+            said[name] = str(error)
+    return said
 
 
 def steps():
@@ -148,7 +173,7 @@ def trained(folder, config, *, gaps, name):
     first_does((folder / name).mkdir)
     run_epochs(
         module,
-        {"train": module.train_sums, "validation": module.validation_sums},
+        module.sums,
         loader(store, cut, split.train, batch_size=config.batch_size, shuffle_seed=1,
                part=this_process().part),
         None,
@@ -189,6 +214,13 @@ def together(folder):
 
     meet("steps")
     answers = {"process": here, "steps": steps(), "refused": refused()}
+    answers["weighted steps"], answers["apart"] = weighted_steps(), apart()
+    answers["weighted"] = {
+        name: trained(
+            folder, dataclasses.replace(LONG, weights=weights), gaps=True, name=f"by {name}"
+        )
+        for name, weights in TOGETHER.items()
+    }
     answers["trained"] = trained(folder, LONG, gaps=True, name=f"trained-{here.n}")
     answers["noisy"] = trained(folder, NOISY, gaps=False, name="noisy")
     answers["noisy again"] = trained(folder, NOISY, gaps=False, name="again")
@@ -373,6 +405,43 @@ def test_where_nobody_has_a_heart_rate_its_head_has_no_gradient_at_all(two):
         gradients = answers["steps"]["nobody has any"]["gradients"]
         none = {name for name, gradient in gradients.items() if gradient is None}
         assert none == {"model.heart_rate.weight", "model.heart_rate.bias"}
+
+
+@pytest.fixture(scope="module")
+def one_weighted_step():
+    return weighted_steps()
+
+
+@pytest.mark.parametrize("known", ["unevenly known", "nobody has any"])
+@pytest.mark.parametrize("name", TOGETHER)
+def test_weighted_gradients_are_those_of_one_process(two, one_weighted_step, name, known):
+    expected = one_weighted_step[name, known]
+    for found in (answers["weighted steps"][name, known] for answers in two):
+        assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5, abs=1e-5)
+        assert found["figures"] == pytest.approx(expected["figures"], rel=1e-3, nan_ok=True)
+        for weight, gradient in expected["gradients"].items():
+            if gradient is None:
+                assert found["gradients"][weight] is None, weight
+                continue
+            off = float((found["gradients"][weight] - gradient).norm())
+            assert off <= 1e-4 * float(gradient.norm()) + 1e-8, weight
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_by_no_method_do_processes_drift_apart(two, name):
+    """After 20 steps and more, some of them without a heart rate: weights, and what weighs."""
+    left, right = (answers["weighted"][name] for answers in two)
+    assert len(left["masks"]) >= 20
+    assert left["weights"].keys() == right["weights"].keys()
+    for key, value in left["weights"].items():
+        assert torch.equal(value.nan_to_num(), right["weights"][key].nan_to_num()), key
+    assert int(left["weights"]["weighting.step"]) > 3
+
+
+def test_methods_by_which_they_would_are_refused(two):
+    for answers in two:
+        assert answers["apart"].keys() == METHODS.keys() - TOGETHER.keys()
+        assert all("--weights.on feature" in said for said in answers["apart"].values())
 
 
 def test_the_mean_of_each_process_own_root_would_be_another_loss():

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from weightings import METHODS
 
 from pulsefer.core.errors import BadInput
 from pulsefer.models.crnn import CrnnConfig
@@ -22,22 +23,6 @@ from pulsefer.training.module import TwoTasks
 from pulsefer.training.parallel import Process
 from pulsefer.training.weighing import COLUMNS
 
-METHODS = {
-    "static": LossWeights(),
-    "static, falling": LossWeights(schedule="cosine", warmup_epochs=1),
-    "rlw": LossWeights(method="rlw"),
-    "uw": LossWeights(method="uw", log_var_start="first_batch"),
-    "gls": LossWeights(method="gls"),
-    "dwa": LossWeights(method="dwa"),
-    "gcs": LossWeights(method="gcs", beta=0.1),
-    "pcgrad": LossWeights(method="pcgrad", beta=0.1),
-    "pcd": LossWeights(method="pcd", tau=0.3),
-    "torchjd": LossWeights(method="torchjd:AlignedMTL", beta=0.1),
-    "torchjd, drawn": LossWeights(method="torchjd:Random"),
-    "gcs on the feature": LossWeights(method="gcs", mode="cosine", on="feature"),
-    "pcgrad on the feature": LossWeights(method="pcgrad", on="feature"),
-    "pcd on the feature": LossWeights(method="pcd", tau=0.3, on="feature"),
-}
 SUMS = {"trunk": LossWeights(method="torchjd:Sum"),
         "feature": LossWeights(method="torchjd:Sum", on="feature")}  # fmt: skip
 """By way of gradients what `static` does by way of losses."""

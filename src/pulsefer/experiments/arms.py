@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.experiments.budget import Budget
@@ -17,6 +18,9 @@ from pulsefer.reports.row import Row
 from pulsefer.samples.split import By
 from pulsefer.training.config import TrainConfig
 from pulsefer.training.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,23 @@ class Cell:
         return pooled(runs, experiment=experiment, system=self.system, dataset=self.data)
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a system said, for a comparison.
+
+    Attributes:
+        system: Its name in rows.
+        data: Name of the data.
+        runs: Whose answers; the first says what is the same in all.
+        tables: Predictions, for each seed; of one selection rule.
+    """
+
+    system: str
+    data: str
+    runs: Sequence[Run]
+    tables: Sequence[pd.DataFrame]
+
+
 def differences(
     pairs: Sequence[tuple[Cell, Cell]],
     grid: Grid,
@@ -74,23 +95,34 @@ def differences(
     metric: str = "balanced_accuracy",
     selection: str = "last",
 ) -> list[Row]:
+    """`difference_rows` of arms. Pairs that could not be trained are left out."""
+
+    def answers(cell: Cell) -> Answers:
+        runs = cell.runs(grid, budget)
+        tables = [run.predictions[run.predictions["selection"] == selection] for run in runs]
+        return Answers(cell.system, cell.data, runs, tables)
+
+    both = [(answers(first), answers(second)) for first, second in pairs]
+    kept = [pair for pair in both if pair[0].runs and len(pair[0].runs) == len(pair[1].runs)]
+    return difference_rows(kept, experiment=experiment, metric=metric, selection=selection)
+
+
+def difference_rows(
+    pairs: Sequence[tuple[Answers, Answers]],
+    *,
+    experiment: str,
+    metric: str = "balanced_accuracy",
+    selection: str = "last",
+) -> list[Row]:
     """First of each pair minus second, over persons and over networks, by trial.
 
     p is the larger of two tests by sign flips, over persons and over networks, adjusted by Holm
-    for the pairs given here: with few networks it cannot be small. The interval draws both. Pairs
-    that could not be trained are left out.
+    for the pairs given here: with few networks it cannot be small. The interval draws both.
     """
     rows = []
     for first, second in pairs:
-        both = first.runs(grid, budget), second.runs(grid, budget)
-        if not both[0] or len(both[0]) != len(both[1]):
-            continue
-        tables = [
-            [run.predictions[run.predictions["selection"] == selection] for run in runs]
-            for runs in both
-        ]
-        found = compare_crossed(tables[0], tables[1], metric)
-        run = both[0][0]
+        found = compare_crossed(first.tables, second.tables, metric)
+        run = first.runs[0]
         rows.append(
             Row(
                 experiment=experiment,
@@ -108,7 +140,9 @@ def differences(
                 n=run.about["n_trials"],
                 n_subjects=found.n_persons,
                 seed=run.about["train"]["seed"],
-                config=fingerprint([one.about["fingerprint"] for runs in both for one in runs]),
+                config=fingerprint(
+                    [one.about["fingerprint"] for side in (first, second) for one in side.runs]
+                ),
                 manifest=run.about["manifest"],
                 version=run.about["version"],
                 p=found.p,

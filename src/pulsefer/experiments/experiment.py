@@ -159,17 +159,18 @@ def pooled(
     several together would; `n` counts each window or trial once.
 
     Args:
-        runs: One for each seed, of equal folds.
+        runs: One for each seed, of equal folds; where predictions are given, all that they are of.
         experiment: Name for the rows.
         system: Name of the arm.
         dataset: Name of the data.
         unit: Count windows, or trials.
         x_name: See `Row`.
         x: See `Row`.
-        predictions: What the runs predicted where they were asked otherwise, as by
-            `training.probe`; empty takes their own.
+        predictions: For each seed, what the runs predicted where they were asked otherwise, as by
+            `training.probe`, or chosen among; empty takes their own.
     """
-    together = of_seeds(predictions or [run.predictions for run in runs])
+    tables = predictions or [run.predictions for run in runs]
+    together = of_seeds(tables)
     rows = []
     for selection, table in together.groupby("selection", sort=True):
         found = rows_of(
@@ -180,7 +181,7 @@ def pooled(
         )  # fmt: skip
         rows += [
             dataclasses.replace(
-                row, system=system, n=row.n // len(runs), x_name=x_name, x=x,
+                row, system=system, n=row.n // len(tables), x_name=x_name, x=x,
                 seed=runs[0].about["train"]["seed"],
             )
             for row in found

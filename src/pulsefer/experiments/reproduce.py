@@ -18,6 +18,7 @@ from pulsefer.experiments import (
     table2,
     table3,
     table4,
+    weighting,
     window_length,
 )
 from pulsefer.experiments.budget import Budget
@@ -36,6 +37,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         figure3,
         leakage,
         placebo,
+        weighting,
         window_length,
         input_kind,
     )

@@ -151,10 +151,7 @@ class TwoTasks(LightningModule):
         step = self.step
         if step.both and step.weights_2 is not None:
             if (int(self.weighting.step) - 1) % MEASURED_EVERY == 0:
-                gradients = [
-                    torch.autograd.grad(one, self.model.trunk, retain_graph=True)
-                    for one in step.losses
-                ]
+                gradients = [_gradients(one, self.model.trunk, keep=True) for one in step.losses]
                 self.weighing.look(self._joined_gramian(gradients), step.weights_2)
             super().backward(loss, *args, **kwargs)
         elif step.leaf_BF is not None:
@@ -170,17 +167,18 @@ class TwoTasks(LightningModule):
         trunk = self.model.trunk
         heads = [list(self.model.emotion.parameters()), list(self._rate_head())]
         found = [
-            torch.autograd.grad(one, [*trunk, *head], retain_graph=first)
+            _gradients(one, [*trunk, *head], keep=first)
             for one, head, first in zip(step.losses, heads, (True, False), strict=True)
         ]
         shared = [gradients[: len(trunk)] for gradients in found]
-        gramian_22 = gramian(*shared)
+        gramian_22 = self._joined_gramian(shared)
         weights_2 = self._weights_of(gramian_22)
         self.weighing.add(torch.stack(list(step.losses)), weights_2)
         self.weighing.look(gramian_22, weights_2)
         first, second = (scale * weights_2).unbind()
         for weight, one, other in zip(trunk, *shared, strict=True):
-            _add(weight, first * one + second * other)
+            if one is not None and other is not None:
+                _add(weight, first * one + second * other)
         for head, gradients, base in zip(heads, found, self.weighting.base_2, strict=True):
             for weight, gradient in zip(head, gradients[len(trunk) :], strict=True):
                 _add(weight, scale * base * gradient)
@@ -200,7 +198,7 @@ class TwoTasks(LightningModule):
             self.weighing.add(torch.stack(list(step.losses)), weights_2)
             if (int(self.weighting.step) - 1) % MEASURED_EVERY == 0:
                 gradients = [
-                    torch.autograd.grad(step.feature_BF, self.model.trunk, one, retain_graph=True)
+                    _gradients(step.feature_BF, self.model.trunk, given=one, keep=True)
                     for one in at_feature
                 ]
                 self.weighing.look(self._joined_gramian(gradients), weights_2)
@@ -216,10 +214,11 @@ class TwoTasks(LightningModule):
         weights_2: Tensor = base_2 * self.weighting(gramian_22 * torch.outer(base_2, base_2))
         return weights_2
 
-    def _joined_gramian(self, gradients: Sequence[Sequence[Tensor]]) -> Tensor:
+    def _joined_gramian(self, gradients: Sequence[Sequence[Tensor | None]]) -> Tensor:
         """Of the joined batch: the parts of a gradient that all processes have, added up."""
         n = this_process().n
-        return gramian(*(summed(*(piece / n for piece in one)) for one in gradients))
+        known = [[piece / n for piece in one if piece is not None] for one in gradients]
+        return gramian(*(summed(*one) for one in known))
 
     def _rate_head(self) -> Iterable[torch.nn.Parameter]:
         return self.model.heart_rate.parameters() if self.model.heart_rate else ()
@@ -282,6 +281,17 @@ def of_all(own: Output, batch: Batch) -> tuple[Output, Tensor, Tensor]:
         return Output(logit, None), emotion, hr_bpm
     logit, emotion, hr_bpm, answer = joined(*known, own.hr_bpm)
     return Output(logit, answer), emotion, hr_bpm
+
+
+def _gradients(
+    of: Tensor, weights: Sequence[Tensor], *, given: Tensor | None = None, keep: bool
+) -> tuple[Tensor | None, ...]:
+    """Gradients of a loss, or of features given theirs; None for a weight that had no part.
+
+    In a window of one frame the recurrent layer starts from nothing, and its weights of the state
+    have none.
+    """
+    return torch.autograd.grad(of, weights, given, retain_graph=keep, allow_unused=True)
 
 
 def _add(weight: torch.nn.Parameter, gradient: Tensor) -> None:

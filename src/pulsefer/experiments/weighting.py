@@ -1,0 +1,472 @@
+"""Which weighting? Every method against the curve of static betas, each tuned with as many trials.
+
+The claim before it runs: no method of weighing the two losses reads the emotion better than a
+static beta that was looked for as long. Kurin et al. and Xin et al. (both NeurIPS 2022) found so
+for tasks of equal right; here one task only helps.
+
+    pulsefer reproduce weighting --store DEAP --budget paper
+
+What is compared is not one setting but one way of looking for it. A *family* is a method with its
+trials, and every family has the same number. For every fold and seed the trial with the least
+cross-entropy on the held-out part of the training side is taken, and what that network says of the
+test side is the family's answer. The test side is asked once. Beside the methods stand a tuned STL
+(is it the heart rate, or would another dropout have done?) and static betas with placebo targets
+(is it the heart, or any second task?).
+
+Which trial was taken where, and how all others did on the held-out part, is left as a table in
+OUT/weighting/.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from pulsefer.core.files import whole_file
+from pulsefer.core.fingerprint import fingerprint
+from pulsefer.experiments.arms import Answers, Cell, difference_rows
+from pulsefer.experiments.budget import Budget, BudgetName
+from pulsefer.experiments.experiment import SMOKE, Experiment, Specimen, pooled
+from pulsefer.experiments.grid import Arm, Grid
+from pulsefer.experiments.placebo import CONTROLS, HELPS
+from pulsefer.objectives.loss_weights import LossWeights
+from pulsefer.reports.row import Row
+from pulsefer.samples.placebo import Auxiliary
+from pulsefer.samples.split import By
+from pulsefer.training.config import Protocol
+from pulsefer.training.run import Run
+
+BETAS: Mapping[BudgetName, tuple[float, ...]] = {
+    "smoke": (0.0, 0.01),
+    "desk": (0.0, 0.001, 0.01, 0.1, 1.0),
+    "paper": (0.0, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
+}
+"""The curve; a desk has the five of Table 4. How many there are is how many trials a family has."""
+POSITIVE: Mapping[BudgetName, tuple[float, ...]] = {
+    "smoke": (0.01, 0.1),
+    "desk": (0.001, 0.01, 0.03, 0.1, 1.0),
+    "paper": (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0),
+}
+"""Base betas of methods that need one above 0."""
+STATIC, STL = "static", "STL"
+VALIDATION = 0.34
+"""Choice: a third of the learning persons are held out, for what is tuned by two of ten trials each
+is tuned by chance."""
+METRICS = frozenset(
+    {"balanced_accuracy", "auroc", "hr_rmse_bpm", "hr_rmse_train_mean_bpm", "hr_skill",
+     "hr_pearson_within"}
+)  # fmt: skip
+"""Of every point of a curve and of every family; the runs have all others."""
+TOLD = ("effective_beta", "gradient_ratio", "gradient_cosine", "gradient_conflicts")
+"""What is said of the weighting itself; see `training.weighing`."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting of a family.
+
+    Attributes:
+        name: What tells it from the others of its family.
+        weights: How the losses are weighed; None is the network without the heart-rate head.
+        learning_rate: Where it is not the budget's.
+        dropout: Where it is not the budget's.
+        beta: Where it lies on the curve, for families that have one.
+    """
+
+    name: str
+    weights: LossWeights | None
+    learning_rate: float | None = None
+    dropout: float | None = None
+    beta: float | None = None
+
+
+@dataclass(frozen=True)
+class Family:
+    """A way of weighing, and the settings that are tried for it.
+
+    Attributes:
+        name: What rows call it.
+        trials: As many as every other family has.
+        auxiliary: What the heart-rate head is taught.
+        moves: Whether it is a method beside the curve, or a curve, or STL.
+    """
+
+    name: str
+    trials: tuple[Trial, ...]
+    auxiliary: Auxiliary = "true"
+    moves: bool = True
+
+    @property
+    def tuned(self) -> str:
+        """What rows call its answers."""
+        return f"{self.name}, tuned"
+
+
+def families(budget: BudgetName) -> list[Family]:
+    """Every family, with as many trials as the budget's curve has points."""
+    n, positive = len(BETAS[budget]), POSITIVE[budget]
+    placebos: tuple[Auxiliary, ...] = ("permuted_within", "subject_mean", "random")
+    found = [
+        Family(STATIC, _curve(BETAS[budget]), moves=False),
+        *(
+            Family(f"{STATIC}, {placebo}", _curve(BETAS[budget]), placebo, moves=False)
+            for placebo in placebos[: 1 if budget == "smoke" else None]
+        ),
+        Family(
+            "static, falling",
+            tuple(
+                Trial(f"from beta {beta:g}", LossWeights(beta=beta, schedule="linear"), beta=beta)
+                for beta in positive
+            ),
+        ),
+        Family("rlw", _by_beta("rlw", positive)),
+        Family("uw", _first(n, _uw, product((0.025, 0.1, 0.005), _UW_FORMS))),
+        Family("gls", _first(n, _gls, ((rate,) for rate in _RATES))),
+        Family("dwa", _first(n, _dwa, product((2.0, 1.0, 5.0), (0.1, 0.01, 1.0)))),
+        Family(
+            "gcs", _first(n, _gcs, ((mode, beta) for beta in (0.1, 1.0, 0.01) for mode in _MODES))
+        ),
+        Family("pcgrad", _by_beta("pcgrad", positive)),
+        Family("pcd", _first(n, _pcd, ((tau,) for tau in _TAUS))),
+        Family("pcd, on the feature", _first(n, _pcd_feature, ((tau,) for tau in _TAUS))),
+        Family(STL, _first(n, _stl, ((r, d) for d in (None, 0.5, 0.25) for r in _STL_RATES)),
+               moves=False),
+    ]  # fmt: skip
+    uneven = [one.name for one in found if len(one.trials) != n]
+    if uneven:
+        raise ValueError(f"families with more or fewer trials than {n}: {uneven}")
+    return found
+
+
+_RATES = (1e-3, 3e-4, 3e-3, 5e-4, 2e-3, 7e-4, 1.5e-3, 2e-4, 5e-3)
+"""Choice: the geometric mean has nothing to tune, so its trials go to the learning rate."""
+_STL_RATES = (1e-3, 3e-4, 3e-3)
+_MODES = ("gate", "cosine", "project")
+_TAUS = (0.02, 0.1, 0.3, 0.005, 1.0, 0.05, 0.2, 0.5, 0.01)
+_UW_FORMS = (("kendall", "first_batch"), ("kendall", "zero"), ("revised", "first_batch"))
+
+
+def _first(n: int, trial: Callable[..., Trial], settings: object) -> tuple[Trial, ...]:
+    every = [trial(*one) for one in settings]  # type: ignore[attr-defined]
+    return tuple(every[:n])
+
+
+def _curve(betas: Sequence[float]) -> tuple[Trial, ...]:
+    return tuple(
+        Trial(f"beta {beta:g}", LossWeights(beta=beta) if beta else None, beta=beta)
+        for beta in betas
+    )
+
+
+def _by_beta(method: str, betas: Sequence[float]) -> tuple[Trial, ...]:
+    return tuple(Trial(f"beta {beta:g}", LossWeights(method=method, beta=beta)) for beta in betas)
+
+
+def _uw(rate: float, form: tuple[str, str]) -> Trial:
+    uncertainty, start = form
+    weights = LossWeights(
+        method="uw", uncertainty=uncertainty, log_var_start=start, log_var_rate=rate,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return Trial(f"{uncertainty} from {start}, rate {rate:g}", weights)
+
+
+def _gls(rate: float) -> Trial:
+    return Trial(f"learning rate {rate:g}", LossWeights(method="gls"), learning_rate=rate)
+
+
+def _dwa(temperature: float, beta: float) -> Trial:
+    weights = LossWeights(method="dwa", temperature=temperature, beta=beta)
+    return Trial(f"T {temperature:g}, beta {beta:g}", weights)
+
+
+def _gcs(mode: str, beta: float) -> Trial:
+    weights = LossWeights(method="gcs", mode=mode, beta=beta)  # type: ignore[arg-type]
+    return Trial(f"{mode}, beta {beta:g}", weights)
+
+
+def _pcd(tau: float) -> Trial:
+    return Trial(f"tau {tau:g}", LossWeights(method="pcd", tau=tau))
+
+
+def _pcd_feature(tau: float) -> Trial:
+    return Trial(f"tau {tau:g}", LossWeights(method="pcd", tau=tau, on="feature"))
+
+
+def _stl(rate: float, dropout: float | None) -> Trial:
+    said = "as it is" if dropout is None else f"{dropout:g}"
+    name = f"learning rate {rate:g}, dropout {said}"
+    return Trial(name, None, learning_rate=rate, dropout=dropout)
+
+
+TELLS = dataclasses.replace(HELPS, name=f"{HELPS.name} (others)", seed=2)
+"""As the positive control of `placebo`, of people that no setting was chosen by: those of seed 3
+were looked at for `_budget`."""
+
+
+def _budget(data: str, budget: Budget) -> Budget:
+    """What a store is worth.
+
+    Choice: in the specimen a window is one frame, for what is planted stands in every one; five
+    seeds in two folds are ten networks of each trial, below which no p over networks is small; and
+    320 steps of batches of four cost two thirds of the desk's 240 of eight.
+    """
+    if data != TELLS.name:
+        return budget
+    return dataclasses.replace(
+        budget, n_frames=1, seeds=5, epochs=8, batch_size=4, dimensions=(CONTROLS[HELPS.name],)
+    )
+
+
+def _places(stores: Mapping[str, Path], budget: Budget) -> list[tuple[str, str]]:
+    """Pairs of store and rating."""
+    return [
+        (data, dimension) for data in stores for dimension in _budget(data, budget).dimensions
+    ]
+
+
+def _cell(data: str, dimension: str, family: Family, trial: Trial) -> Cell:
+    # Without the heart-rate head there is nothing that a target could be taught to.
+    name = family.name if trial.weights or trial.beta is None else STATIC
+    by: By = "subject"
+    return Cell(data, dimension, f"{name}, {trial.name}", by)
+
+
+def arms(stores: Mapping[str, Path], budget: Budget) -> list[Arm]:
+    """Every trial of every family, on the same folds with the same seeds."""
+    found: dict[str, Arm] = {}
+    for data, dimension in _places(stores, budget):
+        size = _budget(data, budget)
+        for family in families(budget.name):
+            for trial in family.trials:
+                cell = _cell(data, dimension, family, trial)
+                for arm in cell.arms(stores[data], size, _train(size, trial)):
+                    protocol = _protocol(arm.protocol)
+                    found[arm.name] = dataclasses.replace(
+                        arm, protocol=protocol,
+                        auxiliary=family.auxiliary if trial.weights else "true",
+                    )  # fmt: skip
+    return list(found.values())
+
+
+def _protocol(protocol: Protocol) -> Protocol:
+    return dataclasses.replace(protocol, validation=VALIDATION)
+
+
+def _train(budget: Budget, trial: Trial):  # type: ignore[no-untyped-def]
+    train = budget.train(0, heart_rate=trial.weights is not None)
+    if trial.weights:
+        train = dataclasses.replace(train, weights=trial.weights)
+    if trial.learning_rate:
+        train = dataclasses.replace(train, learning_rate=trial.learning_rate)
+    if trial.dropout is not None:
+        model = dataclasses.replace(train.model, dropout=trial.dropout)
+        train = dataclasses.replace(train, model=model)
+    return train
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A family's answers, each by the trial that its own held-out part chose.
+
+    Attributes:
+        family: Which.
+        runs: Of all trials and seeds.
+        tables: What the chosen networks say of the test side, for each seed.
+        told: Of each chosen network, `TOLD` over its whole training; NaN where there is nothing.
+        trials: What was tried, and what was chosen: a row per seed, fold and trial.
+    """
+
+    family: Family
+    runs: list[Run]
+    tables: list[pd.DataFrame]
+    told: pd.DataFrame
+    trials: pd.DataFrame
+
+
+def tune(family: Family, by_trial: Mapping[str, Sequence[Run | None]]) -> Tuned | None:
+    """Choose a trial for every seed and fold.
+
+    Args:
+        family: Which.
+        by_trial: Runs by the name of the trial, for each seed; None where it could not be trained.
+
+    Returns:
+        None where a seed has no run at all.
+    """
+    n_seeds = max(len(runs) for runs in by_trial.values())
+    tables, told, rows = [], [], []
+    for seed in range(n_seeds):
+        runs = {name: run for name, own in by_trial.items() if (run := own[seed])}
+        if not runs:
+            return None
+        held_out = pd.DataFrame(
+            {
+                name: run.history.groupby("fold", sort=True)["validation_bce"].last()
+                for name, run in runs.items()
+            }
+        )
+        chosen = held_out.fillna(np.inf).idxmin(axis=1)
+        parts = []
+        for fold, name in chosen.items():
+            predictions = runs[name].predictions
+            own = (predictions["fold"] == fold) & (predictions["selection"] == "last")
+            parts.append(predictions[own])
+            told.append(_told(runs[name].history.query("fold == @fold")))
+        tables.append(pd.concat(parts, ignore_index=True))
+        rows += [
+            {"family": family.name, "trial": name, "seed": seed, "fold": fold,
+             "validation_bce": held_out.loc[fold, name], "chosen": chosen[fold] == name,
+             "run": runs[name].about["fingerprint"]}
+            for fold in held_out.index for name in runs
+        ]  # fmt: skip
+    every = [run for runs in by_trial.values() for run in runs if run]
+    return Tuned(family, every, tables, pd.DataFrame(told), pd.DataFrame(rows))
+
+
+def _told(history: pd.DataFrame) -> dict[str, float]:
+    if "weight_emotion" not in history:
+        return dict.fromkeys(TOLD, np.nan)
+    means = history.mean(numeric_only=True)
+    beta = means["weight_heart_rate"] / means["weight_emotion"]
+    return {"effective_beta": beta, **{name: means[name] for name in TOLD[1:]}}
+
+
+def rows(grid: Grid, stores: Mapping[str, Path], budget: Budget) -> list[Row]:
+    """The curves, every family tuned, what its weights were, and static minus each of the others.
+
+    A placebo's heart rates are no heart rates, so of those families only the emotion is scored. The
+    p values are adjusted for all comparisons of one store, rating and metric.
+    """
+    found: list[Row] = []
+    for data, dimension in _places(stores, budget):
+        size = _budget(data, budget)
+        tuned = []
+        for family in families(budget.name):
+            by_trial = {
+                trial.name: [
+                    grid.runs.get(_cell(data, dimension, family, trial).name(seed))
+                    for seed in range(size.seeds)
+                ]
+                for trial in family.trials
+            }
+            found += _along(family, by_trial, data)
+            one = tune(family, by_trial)
+            if one:
+                tuned.append(one)
+                found += [*_scores(one, data), *_weights(one, data, dimension)]
+        found += _differences(tuned, data)
+        if tuned:
+            _leave(tuned, data, dimension)
+    return found
+
+
+def _along(family: Family, by_trial: Mapping[str, Sequence[Run | None]], data: str) -> list[Row]:
+    """A curve's points, each with all its seeds."""
+    found = []
+    for trial in family.trials:
+        runs = [run for run in by_trial[trial.name] if run]
+        if trial.beta is None or not runs:
+            continue
+        found += pooled(
+            runs, experiment="weighting", system=family.name, dataset=data, x_name="beta",
+            x=trial.beta,
+        )  # fmt: skip
+    return _wanted(found, family)
+
+
+def _scores(tuned: Tuned, data: str) -> list[Row]:
+    scored = pooled(
+        tuned.runs, experiment="weighting", system=tuned.family.tuned, dataset=data,
+        predictions=tuned.tables,
+    )  # fmt: skip
+    return _wanted(scored, tuned.family)
+
+
+def _wanted(rows: Sequence[Row], family: Family) -> list[Row]:
+    return [
+        row for row in rows
+        if row.metric in METRICS and row.selection == "last"
+        and (row.dimension != "heart rate" or family.auxiliary == "true")
+    ]  # fmt: skip
+
+
+def _weights(tuned: Tuned, data: str, dimension: str) -> list[Row]:
+    """Mean over the chosen networks with a 95 % t-interval; of the effective beta the geometric.
+
+    Where a network was chosen that weighs nothing, the family has none.
+    """
+    found = []
+    run = tuned.runs[0]
+    for metric, values in tuned.told.items():
+        if values.isna().any() or (metric == "effective_beta" and (values <= 0).any()):
+            continue
+        there, back = (np.log, np.exp) if metric == "effective_beta" else (np.array, np.array)
+        of_networks = there(values.to_numpy(np.float64))
+        n = len(of_networks)
+        half = stdtrit(n - 1, 0.975) * of_networks.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
+        mean = of_networks.mean()
+        found.append(
+            Row(
+                experiment="weighting", system=tuned.family.tuned, dataset=data,
+                data_kind=run.data_kind, dimension=dimension, metric=str(metric),
+                value=float(back(mean)), low=float(back(mean - half)),
+                high=float(back(mean + half)), protocol=run.about["protocol_name"],
+                selection="last", unit="network", n=n, n_subjects=run.about["n_subjects"],
+                seed=run.about["train"]["seed"], config=config_of(tuned.runs),
+                manifest=run.about["manifest"], version=run.about["version"],
+            )
+        )  # fmt: skip
+    return found
+
+
+def _differences(tuned: Sequence[Tuned], data: str) -> list[Row]:
+    """Tuned static minus each other."""
+    answers = {
+        one.family.name: Answers(one.family.tuned, data, one.runs, one.tables) for one in tuned
+    }
+    if STATIC not in answers:
+        return []
+    others = [one.family for one in tuned if one.family.name != STATIC]
+    found = difference_rows(
+        [(answers[STATIC], answers[one.name]) for one in others], experiment="weighting"
+    )
+    with_rates = [one for one in others if one.auxiliary == "true" and one.name != STL]
+    rates = difference_rows(
+        [(answers[STATIC], answers[one.name]) for one in with_rates], experiment="weighting",
+        metric="hr_rmse_bpm",
+    )  # fmt: skip
+    return [*found, *(dataclasses.replace(row, dimension="heart rate") for row in rates)]
+
+
+def config_of(runs: Sequence[Run]) -> str:
+    """Fingerprint of what several runs were."""
+    return fingerprint([run.about["fingerprint"] for run in runs])
+
+
+def _leave(tuned: Sequence[Tuned], data: str, dimension: str) -> None:
+    out = tuned[0].runs[0].folder.parents[1] / "weighting"
+    out.mkdir(parents=True, exist_ok=True)
+    name = f"{data}-{dimension}".replace(" ", "-").replace("/", "-")
+    with whole_file(out / f"{name}.csv") as part:
+        pd.concat([one.trials for one in tuned], ignore_index=True).to_csv(part, index=False)
+
+
+def specimens(budget: Budget) -> list[Specimen]:
+    """People whose hearts know what they feel; for a smoke test small."""
+    return [SMOKE] if budget.name == "smoke" else [TELLS]
+
+
+EXPERIMENT = Experiment(
+    name="weighting",
+    claim="No way of weighing the losses beats a static beta that was tuned with as many trials.",
+    specimens=specimens,
+    arms=arms,
+    rows=rows,
+)
