@@ -540,11 +540,11 @@ def test_names_of_other_libraries_are_understood(alias):
     ("wish", "said"),
     [
         ({"method": "gsl"}, "did you mean gls"),
-        ({"method": "torchjd:"}, "torchjd:<Class>"),
+        ({"method": "torchjd:"}, "torchjd:CLASS"),
         ({"tau": 0.3}, "tau is an option of pcd, and static has"),
         ({"method": "gls", "temperature": 1.0}, "temperature is an option of dwa, and gls has on|no"),
         ({"method": "dwa", "on": "feature"}, "on is an option of gcs, pcgrad, pcd"),
-        ({"torchjd": {"c": 0.4}}, "an option of torchjd:<Class>"),
+        ({"torchjd": {"c": 0.4}}, "an option of torchjd:CLASS"),
         ({"method": "gcs", "mode": "gates"}, "mode is one of"),
         ({"method": "gcs", "on": "head"}, "trunk or feature"),
         ({"method": "pcd", "tau": 1.5}, r"tau is in \[0, 1\]"),

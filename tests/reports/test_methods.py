@@ -12,6 +12,10 @@ def changed(**changes):
     return {**ABOUT, **changes}
 
 
+def weighed(**weights):
+    return {"train": ABOUT["train"] | {"weights": weights}}
+
+
 def test_the_paragraph_has_what_another_needs_to_repeat_it():
     text = methods(ABOUT)
     for part in (
@@ -55,6 +59,19 @@ def test_real_data_are_not_called_synthetic():
         ({"cnn": {"datasets": ["x"], "data_kind": "synthetic", "sha256": "0"}},
          "This is no result about persons."),
         ({"datasets": ["ours"]}, "format of ours"),
+        (weighed(alpha=1.0, beta=0.1, schedule="linear", warmup_epochs=2),
+         "beta grew to that in the first 2 epochs; beta went to 0 along a straight line"),
+        (weighed(alpha=1.0, beta=0.1, method="rlw"), "random weights (Lin et al., 2022)"),
+        (weighed(alpha=1.0, beta=None, method="uw", uncertainty="revised"),
+         "Kendall et al., 2018, with the term of Liebel & Körner, 2018), from equal weights"),
+        (weighed(alpha=1.0, beta=None, method="gls"), "geometric mean was minimised (Chennupati"),
+        (weighed(alpha=1.0, beta=0.1, method="dwa"), "(Liu et al., 2019; temperature 2)"),
+        (weighed(alpha=1.0, beta=0.1, method="gcs"), "did not point against the emotion's (Du"),
+        (weighed(alpha=1.0, beta=0.1, method="pcgrad", on="feature"), "of the 16 shared features"),
+        (weighed(alpha=1.0, beta=None, method="pcd", tau=0.3),
+         "at least 30.0% of the progress"),
+        (weighed(alpha=1.0, beta=0.1, method="torchjd:MGDA", torchjd={"max_iters": 9}),
+         "by MGDA of TorchJD (Quinton & Rey, 2024) with max_iters = 9; the gradients that"),
     ],
 )  # fmt: skip
 def test_what_is_unusual_is_said(changes, told):

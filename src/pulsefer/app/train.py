@@ -25,6 +25,7 @@ from pulsefer.samples.window import PRESETS, WindowConfig, Windows, window
 from pulsefer.training.across import predict_on, require_unseen, windows_of
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.fit import require_start
+from pulsefer.training.module import require_weighting
 from pulsefer.training.parallel import this_process
 from pulsefer.training.run import Run, epochs_of, open_run
 from pulsefer.training.run import train as train_run
@@ -57,6 +58,9 @@ def train(
 
     * Without the heart rate: `pulsefer train STORE --out runs/stl --model.no-heart-rate`
 
+    * Another weighting of the two losses (docs/weighting.md): `--weights.beta 0.1`, or
+      `--weights.method pcd --weights.tau 0.1`
+
     * What shuffled windows are worth: `pulsefer train STORE --out runs/leaky --by window_pooled`
 
     * As the network's ancestor: `--by window_within --folds 10`
@@ -81,6 +85,7 @@ def train(
         final: At the end fit one model to everything, for `analyze` and `evaluate --on`. No figure
             of the folds comes from it.
     """
+    require_weighting(config)
     start = load_cnn(cnn) if cnn else None
     opened = open_stores([store, *more])
     require_start(config, start, opened)

@@ -115,16 +115,16 @@ def families(budget: BudgetName) -> list[Family]:
     placebos: tuple[Auxiliary, ...] = ("permuted_within", "subject_mean", "random")
     found = [
         Family(STATIC, _curve(BETAS[budget]), moves=False),
-        *(
-            Family(f"{STATIC}, {placebo}", _curve(BETAS[budget]), placebo, moves=False)
-            for placebo in placebos[: 1 if budget == "smoke" else None]
-        ),
         Family(
             "static, falling",
             tuple(
                 Trial(f"from beta {beta:g}", LossWeights(beta=beta, schedule="linear"), beta=beta)
                 for beta in positive
             ),
+        ),
+        *(
+            Family(f"{STATIC}, {placebo}", _curve(BETAS[budget]), placebo, moves=False)
+            for placebo in placebos[: 1 if budget == "smoke" else None]
         ),
         Family("rlw", _by_beta("rlw", positive)),
         Family("uw", _first(n, _uw, product((0.025, 0.1, 0.005), _UW_FORMS))),

@@ -40,7 +40,7 @@ METHODS: Mapping[str, type[LossWeighting]] = {
     "pcgrad": PcGrad,
     "pcd": Pcd,
 }
-"""By the name that a user types; beside them, "torchjd:<Class>"."""
+"""By the name that a user types; beside them, "torchjd:CLASS"."""
 ALIASES: Mapping[str, str] = {
     "ew": "static", "equal": "static", "ls": "static", "uncert": "uw", "scaleinvls": "gls",
     "upgrad": "pcgrad",
@@ -66,7 +66,7 @@ class LossWeights:
             cancel.
         method: static (fixed or scheduled), rlw (random), uw (learned uncertainties), gls
             (geometric mean), dwa (rates of descent); on gradients gcs (gated by their cosine),
-            pcgrad (projected), pcd (emotion first), or torchjd:<Class>.
+            pcgrad (projected), pcd (emotion first), or torchjd:CLASS.
         schedule: Of static: beta is constant, or goes to `beta_end` on a linear or cosine line.
         beta_end: Of static: beta in the last epoch of a schedule.
         warmup_epochs: Of static: in how many epochs beta first grows from 0.
@@ -98,7 +98,7 @@ class LossWeights:
     tau: float = field(default=0.02, metadata=SAID_IF_CHANGED)
     ema_decay: float = field(default=0.999, metadata=SAID_IF_CHANGED)
     on: On = field(default="trunk", metadata=SAID_IF_CHANGED)
-    torchjd: Mapping[str, float] = field(
+    torchjd: dict[str, float] = field(
         default_factory=dict, metadata=SAID_IF_CHANGED, hash=False
     )
 
@@ -150,7 +150,7 @@ class LossWeights:
             if getattr(self, one.name) != default:
                 owners = [name for name, cls in METHODS.items() if one.name in _options(cls)]
                 raise ValueError(
-                    f"{one.name} is an option of {', '.join(owners) or 'torchjd:<Class>'}, "
+                    f"{one.name} is an option of {', '.join(owners) or 'torchjd:CLASS'}, "
                     f"and {self.method} has {', '.join(sorted(own)) or 'none'}"
                 )
 
@@ -199,5 +199,5 @@ def _known(method: str) -> str:
     close = difflib.get_close_matches(method.lower(), choices, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""
     raise ValueError(
-        f"method is one of {', '.join(METHODS)}, or {EXTRA}:<Class>; found {method!r}{meant}"
+        f"method is one of {', '.join(METHODS)}, or {EXTRA}:CLASS; found {method!r}{meant}"
     )

@@ -88,7 +88,8 @@ def _made(name: str, options: dict[str, float]) -> Any:
             remedy="pcd is here under its own name" if full == "PCDWeighting" else "",
         )
     try:
-        made = known[full](**options)
+        # A command line knows floats only; what counts something there takes no float.
+        made = known[full](**{k: int(v) if float(v).is_integer() else v for k, v in options.items()})
         weights = made(torch.tensor([[1.0, 0.5], [0.5, 1.0]]))
     except Exception as error:  # of foreign code: whatever it raises is an answer to the user
         raise BadInput(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ACCENT", "QUIET", "heart_rate_trace", "intervals", "learning_curves"]
 
-STYLES = ((QUIET, "-"), (ACCENT, "-"), (INK, "--"), (SOFT, ":"))
+STYLES = ((QUIET, "-"), (ACCENT, "-"), (INK, "--"), (SOFT, ":"), (QUIET, "-."), (ACCENT, "--"))
 """Colour and line of the first, second ... system: told apart without colour too."""
 
 

@@ -19,6 +19,7 @@ from pulsefer.reports.canvas import (
     whole,
 )
 from pulsefer.reports.figures import STYLES
+from pulsefer.reports.figures_of_marks import draw, draw_against, key_of, marks_of
 from pulsefer.reports.groups import (
     HEART_RATE,
     Group,
@@ -43,8 +44,10 @@ if TYPE_CHECKING:
 HEADLINE = "balanced_accuracy"
 MOST_LINES = 24
 """Systems in a ladder; more cannot be read."""
-MOST_SYSTEMS = 4
+MOST_SYSTEMS = 5
 """Curves in one panel."""
+MOST_BANDS = 3
+"""Curves that each have their band; of more, only the first."""
 
 
 def ladders(group: Group) -> list[Picture]:
@@ -137,15 +140,27 @@ def series(group: Group) -> list[Picture]:
                     line for one in own[: 1 + (dimension != HEART_RATE)]
                     for line in over_seeds(at_one_epoch(in_one_unit(one)))
                 ]  # fmt: skip
-                made = _panels(lines, x_name, dimension, protocol, group.synthetic)
+                made = _panels(
+                    lines, x_name, dimension, protocol, group.synthetic,
+                    beside=group.rows if x_name == "beta" else (),
+                )  # fmt: skip
             pictures += [made] if made else []
     return pictures
 
 
 def _panels(
-    lines: Sequence[Line], x_name: str, dimension: str, protocol: str, synthetic: bool
+    lines: Sequence[Line],
+    x_name: str,
+    dimension: str,
+    protocol: str,
+    synthetic: bool,
+    *,
+    beside: Sequence[Row] = (),
 ) -> Picture | None:
-    """Accuracy along x, the heart rate's error along x, and for beta one against the other."""
+    """Accuracy along x, the heart rate's error along x, and for beta one against the other.
+
+    Methods that choose their own beta are marked, where there are some among the rows beside.
+    """
     emotion = _curves(lines, HEADLINE)
     heart = _curves(lines, "hr_rmse_bpm")
     trade = x_name == "beta" and bool(emotion.keys() & heart.keys())
@@ -156,10 +171,18 @@ def _panels(
     made, axes = canvas(n_panels, height_in=2.6 * n_panels)
     xs = sorted({line.row.x for panel in panels for curve in panel.values() for line in curve})
     place = _axis_of(x_name, xs)
+    marks = {
+        metric: marks_of(beside, metric, protocol=protocol, dimension=dimension)
+        for metric in (HEADLINE, "hr_rmse_bpm")
+    }
+    key = key_of(marks[HEADLINE])
+    ends = [place(x) for x in xs] + [
+        place(one.beta) for some in marks.values() for one in some
+    ]  # fmt: skip
     # One look for a system in every panel.
     styles = dict(zip({**emotion, **heart}, STYLES * 2, strict=False))
     for axis, panel in zip(axes, panels, strict=False):
-        for name, curve in panel.items():
+        for number, (name, curve) in enumerate(panel.items()):
             colour, style = styles[name]
             at = [place(line.row.x) for line in curve]
             share = 100 if panel is emotion else 1
@@ -167,7 +190,8 @@ def _panels(
                 [share * end for end in ends]
                 for ends in zip(*((line.row.low, line.row.high) for line in curve), strict=True)
             )
-            axis.fill_between(at, low, high, color=colour, alpha=0.18, lw=0)
+            if number == 0 or len(panel) <= MOST_BANDS:
+                axis.fill_between(at, low, high, color=colour, alpha=0.18, lw=0)
             axis.plot(at, [share * line.row.value for line in curve], color=colour, ls=style,
                       marker="o", ms=5, label=name)  # fmt: skip
         if panel is emotion:
@@ -179,16 +203,21 @@ def _panels(
         ticks = xs if len(xs) <= 9 else [xs[0], xs[len(xs) // 2], xs[-1]]
         axis.set_xticks([place(x) for x in ticks], [f"{x:g}" for x in ticks])
         axis.set_xlabel(label(along(x_name)) + _kind(synthetic))
-        margin = 0.05 * (place(xs[-1]) - place(xs[0])) or 0.5
-        axis.set_xlim(place(xs[0]) - margin, place(xs[-1]) + margin)
+        draw(
+            axis, marks[HEADLINE if panel is emotion else "hr_rmse_bpm"], place,
+            share=100 if panel is emotion else 1, key=key,
+        )  # fmt: skip
+        margin = 0.05 * (max(ends) - min(ends)) or 0.5
+        axis.set_xlim(min(ends) - margin, max(ends) + margin)
         legend(axis)
     if trade:
         _trade(axes[-1], emotion, heart, styles, x_name)
+        draw_against(axes[-1], marks[HEADLINE], marks["hr_rmse_bpm"], key=key)
     first = [line for curve in panels[0].values() for line in curve]
     return Picture(
         made,
-        f"Along {along(x_name)}, {in_words(protocol)}, {dimension}; bands: 95 % intervals, dashed: "
-        "chance. " + _sentence(counts(first)),
+        f"Along {along(x_name)}, {in_words(protocol)}, {dimension}; {_bands(panels)}, dashed: "
+        f"chance. {_key(key)}{_sentence(counts(first))}",
         alt=f"Along {along(x_name)}: "
         + "; ".join(f"{line.row.x:g}: {_short(line)}" for line in first[:40]),
     )
@@ -283,6 +312,22 @@ def _axis_of(x_name: str, xs: Sequence[float]) -> Callable[[float], float]:
     if x_name != "beta" or min(xs) < 0:
         return float
     return lambda x: math.log10(x) if x > 0 else math.log10(least) - 1
+
+
+def _bands(panels: Sequence[Mapping[str, object]]) -> str:
+    many = max(len(panel) for panel in panels) > MOST_BANDS
+    return "band: 95 % interval of the first" if many else "bands: 95 % intervals"
+
+
+def _key(key: Mapping[str, str]) -> str:
+    """Which letter is which method."""
+    if not key:
+        return ""
+    said = ", ".join(f"{letter} {name}" for name, letter in key.items())
+    return (
+        "Diamonds: methods with weights of their own, each at the static beta that would have given "
+        f"the heart rate as much, with the interval of that beta ({said}). "
+    )
 
 
 def _kind(synthetic: bool) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pulsefer.reports.findings_along import along
 from pulsefer.reports.findings_pairs import paired, reached, skill
+from pulsefer.reports.findings_weighting import weighed
 from pulsefer.reports.groups import (
     HEART_RATE,
     PEEKED,
@@ -73,6 +74,7 @@ def findings(group: Group) -> list[str]:
         *along(group.rows),
         *skill(rows),
         *reached(group.rows),
+        *weighed(rows),
     ]
     if not sentences:
         n = len(group.rows)
@@ -91,6 +93,7 @@ def answers(group: Group) -> list[str]:
         *along(group.rows),
         *skill(group.rows),
         *reached(group.rows),
+        *weighed(rows),
     ] or findings(group)[:1]
 
 

@@ -11,7 +11,7 @@ from pulsefer.core.extras import versions
 from pulsefer.core.files import whole_file
 from pulsefer.core.label import HALF_WIDTH, MIDDLE
 from pulsefer.core.types import MAX_BPM, MIN_BPM
-from pulsefer.reports import methods_compared
+from pulsefer.reports import methods_compared, methods_weighting
 from pulsefer.samples.split import LEAKY, PROTOCOLS
 
 FILE = "methods.md"
@@ -47,6 +47,7 @@ REFERENCES = {
     "alignment using multitask cascaded convolutional networks,” IEEE Signal Process. Lett., "
     "vol. 23, no. 10, pp. 1499–1503, 2016.",
     **methods_compared.REFERENCES,
+    **methods_weighting.REFERENCES,
     "Kingma & Ba, 2015": "D. P. Kingma and J. Ba, “Adam: a method for stochastic optimization,” "
     "in Proc. ICLR, 2015.",
     "Makowski et al., 2021": "D. Makowski et al., “NeuroKit2: a Python toolbox for "
@@ -241,14 +242,9 @@ def _start(about: Mapping[str, Any]) -> str:
 
 def _training(about: Mapping[str, Any]) -> str:
     train = about["train"]
-    weights = train["weights"]
     loss = "The loss is the binary cross-entropy of the emotion"
     if train["model"]["heart_rate"]:
-        loss = (
-            f"The loss is alpha times the binary cross-entropy of the emotion plus beta times the "
-            f"root mean square error of the heart rate over the batch (bpm), with alpha = "
-            f"{weights['alpha']:g} and beta = {weights['beta']:g}"
-        )
+        loss = methods_weighting.loss(train)
         if train["hr_start"] == "train_mean":
             loss += "; the bias of the heart-rate head began at the mean of the training side"
         if train["hr_by_dataset"]:

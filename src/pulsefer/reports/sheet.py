@@ -32,8 +32,8 @@ from pulsefer.reports.table import (
 from pulsefer.reports.words import along
 
 FIRST = (
-    "balanced_accuracy", "leakage_gap", *SHORT[1:], "bce", "epochs_to_stl_best", "ccc", "pearson",
-    "rmse", "rmse_constant",
+    "balanced_accuracy", "leakage_gap", *SHORT[1:], "bce", "epochs_to_stl_best", "effective_beta",
+    "ccc", "pearson", "rmse", "rmse_constant",
 )  # fmt: skip
 """What a report shows first, in this order; all else is under "all figures"."""
 

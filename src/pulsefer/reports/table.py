@@ -48,6 +48,10 @@ NAMES = {
     "validation_bce": "cross-entropy of the held-out part",
     "bce": "cross-entropy",
     "epochs_to_stl_best": "epochs to the least cross-entropy of STL",
+    "effective_beta": "effective beta",
+    "gradient_ratio": "the heart rate's gradient over the emotion's, weights included",
+    "gradient_cosine": "cosine between the two gradients",
+    "gradient_conflicts": "share of steps with gradients against each other",
     "hr_mae_bpm": "mean absolute error",
     "hr_rmse_bpm": "RMSE",
     "hr_bias_bpm": "bias",
@@ -107,8 +111,10 @@ def cells(row: Row) -> tuple[str, ...]:
         else f"{number(row, row.low, bare=True)} to {number(row, row.high, bare=True)}"
     )
     paper = "–" if math.isnan(row.paper) else f"{number(row, row.paper)} ({row.paper_where})"
+    # Points of a series differ in nothing else that a screen shows.
+    at = f", {row.x_name} {row.x:g}" if row.x_name else ""
     return (
-        row.system,
+        row.system + ("" if f"{row.x:g}" in row.system else at),
         f"{row.dimension}: {name_of(row)}",
         paper,
         number(row, row.value),
@@ -132,6 +138,8 @@ def number(row: Row, value: float, *, bare: bool = False) -> str:
     if metric in SHARES or metric == "leakage_gap":
         unit = " points" if sign else " %"
         return f"{100 * value:{sign}z.1f}" + ("" if bare else unit)
+    if metric == "effective_beta":
+        return f"{value:.2g}"
     if metric.startswith("epochs_"):
         return f"{value:{sign}z.0f}"
     if metric.endswith("_bpm"):

@@ -56,11 +56,13 @@ class Step(NamedTuple):
 
 
 def require_weighting(config: TrainConfig) -> None:
-    """Refuse a weighting that would let several processes drift apart.
+    """Refuse a weighting that is not to be had, or would let several processes drift apart.
 
     Raises:
-        BadInput: gradients of all shared layers on more than one process.
+        BadInput: of TorchJD, what is not there; gradients of all shared layers on more than one
+            process.
     """
+    build(config.weights)
     if config.weights.on_gradients and config.weights.on == "trunk" and not this_process().alone:
         raise BadInput(
             f"weights.method {config.weights.method}",
