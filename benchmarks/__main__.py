@@ -14,7 +14,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import compared_systems, compression, crnn_step, memory, prepare_speed
+from benchmarks import (
+    compared_systems,
+    compression,
+    crnn_step,
+    memory,
+    prepare_speed,
+    weighting_step,
+)
 from benchmarks.machine import DOCS, RESULTS, in_words, provenance
 from pulsefer.core.files import whole_file
 
@@ -43,6 +50,10 @@ gradients.
 {step_promises}
 
 {step_machine}
+
+## A step by the weighting of its losses
+
+{weighting}
 
 ## The compared systems
 
@@ -84,7 +95,7 @@ See [compression.md](compression.md).
 def render() -> None:
     """Write the page from the results that are there."""
     step, speed, peaks = (_read(name) for name in ("crnn_step", "prepare_speed", "memory"))
-    compared = _read("compared_systems")
+    compared, weighting = _read("compared_systems"), _read("weighting_step")
     lengths = list(peaks["peak_mib"]["analyze"])
     text = PAGE.format(
         batch=step["batch"],
@@ -102,6 +113,7 @@ def render() -> None:
         ),
         step_promises=_promises(step),
         step_machine=f"{in_words(step['about'])} Instruction set: {step['machine']}.",
+        weighting=weighting_step.section(weighting),
         compared=compared_systems.section(compared),
         speed_rows="\n".join(
             f"| {name} (CRF {film['crf']}) | {film['megabits_per_s']:.2f} | "
@@ -164,6 +176,7 @@ MEASURE: dict[str, Callable[[], Result]] = {
     "prepare_speed": prepare_speed.run,
     "memory": memory.run,
     "compared_systems": compared_systems.run,
+    "weighting_step": weighting_step.run,
 }
 
 

@@ -14,6 +14,8 @@ METHODS = {
     "pcd": LossWeights(method="pcd", tau=0.3),
     "torchjd": LossWeights(method="torchjd:AlignedMTL", beta=0.1),
     "torchjd, drawn": LossWeights(method="torchjd:Random"),
+    "pcgrad on all": LossWeights(method="pcgrad", beta=0.1, on="trunk"),
+    "pcd on all": LossWeights(method="pcd", tau=0.3, on="trunk"),
     "gcs on the feature": LossWeights(method="gcs", mode="cosine", on="feature"),
     "pcgrad on the feature": LossWeights(method="pcgrad", on="feature"),
     "pcd on the feature": LossWeights(method="pcd", tau=0.3, on="feature"),

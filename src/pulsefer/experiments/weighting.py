@@ -55,6 +55,12 @@ POSITIVE: Mapping[BudgetName, tuple[float, ...]] = {
     "paper": (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0),
 }
 """Base betas of methods that need one above 0."""
+PLACEBOS: Mapping[BudgetName, tuple[Auxiliary, ...]] = {
+    "smoke": ("permuted_within",),
+    "desk": ("permuted_within", "subject_mean"),
+    "paper": ("permuted_within", "subject_mean", "random", "permuted"),
+}
+"""What a static beta is also tuned with; the first keeps who is who, the second is nothing else."""
 STATIC, STL = "static", "STL"
 VALIDATION = 0.34
 """Choice: a third of the learning persons are held out, for what is tuned by two of ten trials each
@@ -112,7 +118,7 @@ class Family:
 def families(budget: BudgetName) -> list[Family]:
     """Every family, with as many trials as the budget's curve has points."""
     n, positive = len(BETAS[budget]), POSITIVE[budget]
-    placebos: tuple[Auxiliary, ...] = ("permuted_within", "subject_mean", "random")
+    placebos: Sequence[Auxiliary] = PLACEBOS[budget]
     found = [
         Family(STATIC, _curve(BETAS[budget]), moves=False),
         Family(
@@ -124,7 +130,7 @@ def families(budget: BudgetName) -> list[Family]:
         ),
         *(
             Family(f"{STATIC}, {placebo}", _curve(BETAS[budget]), placebo, moves=False)
-            for placebo in placebos[: 1 if budget == "smoke" else None]
+            for placebo in placebos
         ),
         Family("rlw", _by_beta("rlw", positive)),
         Family("uw", _first(n, _uw, product((0.025, 0.1, 0.005), _UW_FORMS))),

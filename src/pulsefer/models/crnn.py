@@ -156,10 +156,10 @@ class Crnn(nn.Module):
         Raises:
             ValueError: another shape or type, or a single frame where a change is needed.
         """
-        return self.heads(self.features(x_BTCHW))
+        return self.heads(self.features(self.maps(x_BTCHW)))
 
-    def features(self, x_BTCHW: Tensor) -> Tensor:
-        """(B, 16) what both tasks share, from clips as `forward` takes them."""
+    def maps(self, x_BTCHW: Tensor) -> Tensor:
+        """(S, B, 128, 6, 6) the CNN's maps of every step, from clips as `forward` takes them."""
         _check(x_BTCHW, "(B, T, 3, 64, 64)", 5)
         need = 1 if self.config.input == "appearance" else 2
         if x_BTCHW.shape[1] < need:
@@ -170,8 +170,11 @@ class Crnn(nn.Module):
         frames_TBCHW = _time_first(x_BTCHW)
         before = None if need == 1 else frames_TBCHW[:-1]
         x_SBCHW = network_input(before, frames_TBCHW[need - 1 :], self.config.input)
-        map_NCHW = self._maps(x_SBCHW.flatten(0, 1))
-        map_SBCHW = map_NCHW.view(*x_SBCHW.shape[:2], *map_NCHW.shape[1:])
+        map_NCHW = self._in_pieces(x_SBCHW.flatten(0, 1))
+        return map_NCHW.view(*x_SBCHW.shape[:2], *map_NCHW.shape[1:])
+
+    def features(self, map_SBCHW: Tensor) -> Tensor:
+        """(B, 16) what both heads read, from the CNN's maps."""
         return self._feature(self.recurrent(map_SBCHW))
 
     def heads(self, feature_BF: Tensor) -> Output:
@@ -207,8 +210,13 @@ class Crnn(nn.Module):
     @property
     def trunk(self) -> list[nn.Parameter]:
         """Weights that both tasks share and that are learned: a frozen CNN's are not among them."""
-        shared = (self.cnn, self.recurrent, self.feature)
-        return [one for part in shared for one in part.parameters() if one.requires_grad]
+        own = [one for one in self.cnn.parameters() if one.requires_grad]
+        return [*own, *self.behind_cnn]
+
+    @property
+    def behind_cnn(self) -> list[nn.Parameter]:
+        """Of these, the recurrent layer's and the feature's: nine tenths of them."""
+        return [*self.recurrent.parameters(), *self.feature.parameters()]
 
     @property
     def recurrent(self) -> ConvGru | ConvLstm:
@@ -252,7 +260,7 @@ class Crnn(nn.Module):
             raise ValueError(f"expected the tensors {sorted(wanted)} of the paper's CNN")
         self.cnn.load_state_dict(tensors)
 
-    def _maps(self, x_NCHW: Tensor) -> Tensor:
+    def _in_pieces(self, x_NCHW: Tensor) -> Tensor:
         """Maps of N = S B frames, (N, 128, 6, 6)."""
         # The first layer makes 0.5 MB of a frame. In small pieces that stays in the cache and in
         # memory the process has; in one piece the system hands out fresh pages at every step.

@@ -16,7 +16,7 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pulsefer.core.fingerprint import SAID_IF_CHANGED
 from pulsefer.objectives.dwa import Dwa
@@ -48,7 +48,7 @@ ALIASES: Mapping[str, str] = {
 """What other libraries call them. LibMTL's and nash-mtl's; UPGrad is TorchJD's, and half of PCGrad
 where there are two tasks."""
 PAPER_BETA = 0.01
-On = Literal["trunk", "feature"]
+On = Literal["trunk", "recurrent", "feature"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,12 @@ class LossWeights:
         mode: Of gcs: gate, cosine or project.
         tau: Of pcd: the share of its own progress that the heart rate is guaranteed.
         ema_decay: Of pcd: of the running mean square norms of the gradients.
-        on: Of gcs, pcgrad, pcd and torchjd: whose gradients are compared. trunk: those of all
-            shared layers, a second backward pass. feature: those of the 16 shared features, which
-            costs next to nothing, and is what several processes can do together.
+        on: Of gcs, pcgrad, pcd and torchjd: whose gradients are compared. recurrent: those of the
+            recurrent layer and the features behind it, nine tenths of the shared weights. trunk:
+            those of all shared layers, the CNN's too, as the methods' authors have it, which costs
+            a second backward pass of it. feature: those of the 16 shared features, which costs next
+            to nothing, and is what several processes can do together. Choice: recurrent; the paper
+            brings a CNN that has been trained before.
         torchjd: Options of the class of TorchJD, by name.
     """
 
@@ -97,7 +100,7 @@ class LossWeights:
     mode: Mode = field(default="gate", metadata=SAID_IF_CHANGED)
     tau: float = field(default=0.02, metadata=SAID_IF_CHANGED)
     ema_decay: float = field(default=0.999, metadata=SAID_IF_CHANGED)
-    on: On = field(default="trunk", metadata=SAID_IF_CHANGED)
+    on: On = field(default="recurrent", metadata=SAID_IF_CHANGED)
     torchjd: dict[str, float] = field(
         default_factory=dict, metadata=SAID_IF_CHANGED, hash=False
     )
@@ -110,8 +113,8 @@ class LossWeights:
         for name, value in (("alpha", self.alpha), ("beta", self.beta)):
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is a finite number of at least 0, found {value}")
-        if self.on not in ("trunk", "feature"):
-            raise ValueError(f"on is trunk or feature, found {self.on!r}")
+        if self.on not in get_args(On):
+            raise ValueError(f"on is one of {', '.join(get_args(On))}; found {self.on!r}")
         if self.schedule == "constant" and self.beta_end:
             raise ValueError("beta_end needs a schedule: choose linear or cosine")
         self._refuse_options_of_others()

@@ -76,7 +76,9 @@ def loss(train: Mapping[str, Any]) -> str:
     text += said.get(method, lambda: _torchjd(weights))()
     if weights.on_gradients:
         where = {
-            "trunk": "of all shared layers", "feature": "of the 16 shared features",
+            "trunk": "of all shared layers",
+            "recurrent": "of the recurrent layer and the features behind it",
+            "feature": "of the 16 shared features",
         }[weights.on]  # fmt: skip
         text += f"; the gradients that were compared are those {where}"
     return text

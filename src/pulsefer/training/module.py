@@ -1,6 +1,6 @@
 """One step of the two tasks, for Lightning.
 
-Shape suffixes: B batch, F features, 2 the two tasks, 22 task by task.
+Shape letters: B batch, T time, C channels, H height, W width, 2 the two tasks, 22 task by task.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class Step(NamedTuple):
         losses: Raw loss of the emotion, and of the heart rate where it is known.
         total: What `training_step` gave.
         weights_2: Of the losses, where the method gives them without gradients.
-        feature_BF: The shared features, where the graph was cut behind them.
-        leaf_BF: The same numbers, from which the heads began.
+        cut: Where the graph was cut, the last numbers before: `at_cut` says which.
+        leaf: The same numbers, from which it went on.
     """
 
     losses: Sequence[Tensor]
     total: Tensor
-    weights_2: Tensor | None
-    feature_BF: Tensor | None  # noqa: N815
-    leaf_BF: Tensor | None  # noqa: N815
+    weights_2: Tensor | None = None
+    cut: Tensor | None = None
+    leaf: Tensor | None = None
 
     @property
     def both(self) -> bool:
@@ -63,13 +63,13 @@ def require_weighting(config: TrainConfig) -> None:
             process.
     """
     build(config.weights)
-    if config.weights.on_gradients and config.weights.on == "trunk" and not this_process().alone:
+    if config.weights.on_gradients and config.weights.on != "feature" and not this_process().alone:
         raise BadInput(
             f"weights.method {config.weights.method}",
             expected="a method that several processes can do together: one of the losses alone, or "
             "one that compares the gradients of the shared features",
-            found=f"gradients of all shared layers, on {this_process().n} processes; each would go "
-            "its own way, without a word",
+            found=f"gradients of shared layers, on {this_process().n} processes; each would go its "
+            "own way, without a word",
             remedy="--weights.on feature, or one process",
         )
 
@@ -103,11 +103,8 @@ class TwoTasks(LightningModule):
 
     def training_step(self, batch: Batch, _number: int) -> Tensor:
         """The losses, weighed; a batch without any valid heart rate has only the emotion's."""
-        feature_BF = self.model.features(to_float(batch.frames))
-        leaf_BF = None
-        if self.config.weights.on_gradients and self.config.weights.on == "feature":
-            leaf_BF = feature_BF.detach().requires_grad_()
-        own = self.model.heads(feature_BF if leaf_BF is None else leaf_BF)
+        cut, leaf = self._cut(to_float(batch.frames))
+        own = self._after(cut if leaf is None else leaf)
         output, emotion, hr_bpm = of_all(own, batch)
         losses = [binary_cross_entropy(output.emotion_logit, emotion)]
         if output.hr_bpm is not None:
@@ -121,9 +118,20 @@ class TwoTasks(LightningModule):
         if self.head_rests and not this_process().alone:
             # The processes wait for every weight's gradient of each other.
             loss = loss + 0.0 * own.hr_bpm.sum() + 0.0 * sum(one.sum() for one in self._resting())
-        cut = (None, None) if leaf_BF is None else (feature_BF, leaf_BF)
-        self.step = Step(losses, loss, weights_2, *cut)
+        self.step = Step(losses, loss, weights_2, cut, leaf)
         return loss
+
+    def _cut(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Maps or features, and the same as a leaf where gradients are compared behind it."""
+        on = self.config.weights.on if self.config.weights.on_gradients else "trunk"
+        cut = self.model.maps(x_BTCHW)
+        if on == "feature":
+            cut = self.model.features(cut)
+        return cut, None if on == "trunk" else cut.detach().requires_grad_()
+
+    def _after(self, cut: Tensor) -> Output:
+        """Answers, from maps or features."""
+        return self.model.heads(cut if cut.ndim == 2 else self.model.features(cut))
 
     def _weigh(self, losses: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
         """The number that the heads go down, and the weights in it where they are known by now."""
@@ -152,69 +160,69 @@ class TwoTasks(LightningModule):
         """
         step = self.step
         if step.both and step.weights_2 is not None:
-            if (int(self.weighting.step) - 1) % MEASURED_EVERY == 0:
+            if self._looks():
                 gradients = [_gradients(one, self.model.trunk, keep=True) for one in step.losses]
                 self.weighing.look(self._joined_gramian(gradients), step.weights_2)
             super().backward(loss, *args, **kwargs)
-        elif step.leaf_BF is not None:
-            self._backward_by_feature(step, loss)
-        elif step.both:
-            self._backward_by_trunk(step, loss)
+        elif step.both or step.leaf is not None:
+            self._backward_by_gradients(step, loss)
         else:
             super().backward(loss, *args, **kwargs)
 
-    def _backward_by_trunk(self, step: Step, loss: Tensor) -> None:
-        """Every gradient of both losses; the shared layers get their weighted sum."""
+    def _backward_by_gradients(self, step: Step, loss: Tensor) -> None:
+        """The heads by themselves; the shared layers along the weighted sum of two gradients.
+
+        Behind the cut every task's gradient is computed for itself. Before it there is one pass,
+        which begins with the weighted sum: a gradient is linear in what it begins with.
+        """
         (scale,) = torch.autograd.grad(loss, step.total, retain_graph=True)
-        trunk = self.model.trunk
-        heads = [list(self.model.emotion.parameters()), list(self._rate_head())]
+        heads = [*self.model.emotion.parameters(), *self._rate_head()]
+        torch.autograd.backward(loss, inputs=heads, retain_graph=True)
+        behind = self._behind_cut()
+        at = [] if step.leaf is None else [step.leaf]
+        last = len(step.losses) - 1
         found = [
-            _gradients(one, [*trunk, *head], keep=first)
-            for one, head, first in zip(step.losses, heads, (True, False), strict=True)
+            _gradients(one, [*behind, *at], keep=number < last)
+            for number, one in enumerate(step.losses)
         ]
-        shared = [gradients[: len(trunk)] for gradients in found]
-        gramian_22 = self._joined_gramian(shared)
-        weights_2 = self._weights_of(gramian_22)
-        self.weighing.add(torch.stack(list(step.losses)), weights_2)
-        self.weighing.look(gramian_22, weights_2)
-        first, second = (scale * weights_2).unbind()
-        for weight, one, other in zip(trunk, *shared, strict=True):
-            if one is not None and other is not None:
-                _add(weight, first * one + second * other)
-        for head, gradients, base in zip(heads, found, self.weighting.base_2, strict=True):
-            for weight, gradient in zip(head, gradients[len(trunk) :], strict=True):
-                _add(weight, scale * base * gradient)
+        weights_2 = self._weights_of(step, found) if step.both else self.weighting.base_2[:1]
+        added = [_weighed(scale * weights_2, pieces) for pieces in zip(*found, strict=True)]
+        for weight, gradient in zip(behind, added, strict=False):
+            if gradient is not None:
+                weight.grad = gradient if weight.grad is None else weight.grad + gradient
+        if step.cut is not None and step.leaf is not None:
+            torch.autograd.backward(step.cut, added[-1])
 
-    def _backward_by_feature(self, step: Step, loss: Tensor) -> None:
-        """The heads by themselves; then one pass of the shared layers from the weighted feature."""
-        (scale,) = torch.autograd.grad(loss, step.total, retain_graph=True)
-        at_feature = [
-            torch.autograd.grad(one, step.leaf_BF, retain_graph=True)[0] for one in step.losses
-        ]
-        super().backward(loss)  # ends at the leaf
-        given_BF = step.leaf_BF.grad
-        if step.both:
-            n = this_process().n  # `counted_once` made every part of the gradient n times as long
-            (gramian_22,) = summed(gramian(*([one / n] for one in at_feature)))
-            weights_2 = self._weights_of(gramian_22)
-            self.weighing.add(torch.stack(list(step.losses)), weights_2)
-            if (int(self.weighting.step) - 1) % MEASURED_EVERY == 0:
-                gradients = [
-                    _gradients(step.feature_BF, self.model.trunk, given=one, keep=True)
-                    for one in at_feature
-                ]
-                self.weighing.look(self._joined_gramian(gradients), weights_2)
-            first, second = (scale * weights_2).unbind()
-            given_BF = (first * at_feature[0].float() + second * at_feature[1].float()).to(
-                step.feature_BF.dtype
-            )
-        torch.autograd.backward(step.feature_BF, given_BF)
-
-    def _weights_of(self, gramian_22: Tensor) -> Tensor:
-        """(2,) what each raw gradient is multiplied by."""
+    def _weights_of(self, step: Step, found: Sequence[Sequence[Tensor | None]]) -> Tensor:
+        """(2,) what each raw gradient is multiplied by; and what is told of it."""
+        behind = self._behind_cut()
+        # Compared is what lies behind the cut, or the cut itself where nothing does.
+        gramian_22 = self._joined_gramian([one[: len(behind)] or one for one in found])
         base_2 = self.weighting.base_2
         weights_2: Tensor = base_2 * self.weighting(gramian_22 * torch.outer(base_2, base_2))
+        self.weighing.add(torch.stack(list(step.losses)), weights_2)
+        if step.leaf is None:
+            self.weighing.look(gramian_22, weights_2)
+        elif self._looks():
+            before = self.model.trunk[: len(self.model.trunk) - len(behind)]
+            gradients = [
+                [*one[:-1], *_gradients(step.cut, before, given=one[-1], keep=True)]
+                if before else one[:-1]
+                for one in found
+            ]  # fmt: skip
+            self.weighing.look(self._joined_gramian(gradients), weights_2)
         return weights_2
+
+    def _behind_cut(self) -> list[torch.nn.Parameter]:
+        """Shared weights between the cut and the heads."""
+        on = self.config.weights.on
+        if on == "feature":
+            return []
+        return self.model.trunk if on == "trunk" else self.model.behind_cnn
+
+    def _looks(self) -> bool:
+        """Whether the gradients of this step are looked at in order to tell of them."""
+        return (int(self.weighting.step) - 1) % MEASURED_EVERY == 0
 
     def _joined_gramian(self, gradients: Sequence[Sequence[Tensor | None]]) -> Tensor:
         """Of the joined batch: the parts of a gradient that all processes have, added up."""
@@ -286,19 +294,24 @@ def of_all(own: Output, batch: Batch) -> tuple[Output, Tensor, Tensor]:
 
 
 def _gradients(
-    of: Tensor, weights: Sequence[Tensor], *, given: Tensor | None = None, keep: bool
+    of: Tensor | None, weights: Sequence[Tensor], *, given: Tensor | None = None, keep: bool
 ) -> tuple[Tensor | None, ...]:
-    """Gradients of a loss, or of features given theirs; None for a weight that had no part.
+    """Gradients of a loss, or of a cut given its own; None for a weight that had no part.
 
     In a window of one frame the recurrent layer starts from nothing, and its weights of the state
     have none.
     """
+    assert of is not None
     return torch.autograd.grad(of, weights, given, retain_graph=keep, allow_unused=True)
 
 
-def _add(weight: torch.nn.Parameter, gradient: Tensor) -> None:
-    """As a backward pass does it: to what earlier batches of the same step have left."""
-    weight.grad = gradient if weight.grad is None else weight.grad + gradient
+def _weighed(weights: Tensor, pieces: Sequence[Tensor | None]) -> Tensor | None:
+    """The sum of some gradients of one tensor, in single precision, in the tensor's own at last."""
+    known = [piece for piece in pieces if piece is not None]
+    if not known:
+        return None
+    whole = sum(weight * piece.float() for weight, piece in zip(weights, known, strict=True))
+    return whole.to(known[0].dtype)
 
 
 class Sums:

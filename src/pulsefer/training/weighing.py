@@ -12,9 +12,10 @@ from torch import Tensor
 
 from pulsefer.objectives.weighting import cosine
 
-MEASURED_EVERY = 50
+MEASURED_EVERY = 100
 """Steps from one look at the shared layers' gradients to the next, where a method does not look by
-itself. Choice: a look costs half a step more, so this costs 1 %; the first step is always one."""
+itself. Choice: a look is two more backward passes, more than a step, so this costs some 1 %; the
+first step is always one."""
 
 COLUMNS = (
     "loss_emotion", "loss_heart_rate_bpm", "weight_emotion", "weight_heart_rate", "effective_beta",

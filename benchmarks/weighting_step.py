@@ -1,0 +1,197 @@
+"""What a weighting of the two losses costs, against a plain backward pass of their sum.
+
+    python -m benchmarks.weighting_step [--rounds 9]
+
+One step is forward, both losses, backward and Adam on 64 clips of 5 frames (the paper's batch), on
+one thread. *Plain* is the network, `alpha BCE + beta RMSE` and `loss.backward()`, and nothing else;
+every method is `training.module` as a training runs it, its figures included. In each round all
+take turns; a ratio is the median over rounds of a method's processor time over that of the plain
+steps on both sides of it.
+
+Every `weighing.MEASURED_EVERY` steps a method that does not look at gradients by itself looks at
+those of the shared layers, to tell of them. Steps with and without a look are timed apart, and the
+cost of a look is spread over the steps between.
+
+Aims: 1.02 for methods of the losses, 1.5 for those of the shared layers' gradients, 1.05 for those
+of the shared features' gradients.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+import torch
+
+from benchmarks.machine import in_words, provenance
+from pulsefer.models.crnn import Crnn
+from pulsefer.models.pixels import to_float
+from pulsefer.objectives.emotion import binary_cross_entropy
+from pulsefer.objectives.heart_rate import batch_rmse
+from pulsefer.objectives.loss_weights import METHODS, PAPER_BETA, LossWeights
+from pulsefer.samples.loader import Batch
+from pulsefer.training.config import TrainConfig
+from pulsefer.training.module import TwoTasks
+from pulsefer.training.weighing import MEASURED_EVERY
+
+BATCH, FRAMES = 64, 5
+AIMS = {"losses": 1.02, "gradients": 1.5, "feature": 1.05}
+"""By what a method looks at."""
+SAID = {
+    "losses": "the losses", "gradients": "gradients of the shared layers",
+    "feature": "gradients of the shared features",
+}  # fmt: skip
+
+
+def cases() -> dict[str, tuple[str, LossWeights]]:
+    """Every method at its defaults: name, what it looks at, settings."""
+    found = {}
+    for name in [*METHODS, "torchjd:AlignedMTL"]:
+        weights = LossWeights(method=name)
+        found[name] = ("gradients" if weights.on_gradients else "losses", weights)
+        if weights.on_gradients:
+            found[f"{name}, on the feature"] = ("feature", LossWeights(method=name, on="feature"))
+    return found
+
+
+def run(rounds: int = 9) -> dict[str, Any]:
+    """Measure, on one thread.
+
+    Args:
+        rounds: Turns that everything takes, after one that does not count.
+
+    Returns:
+        Ratios and milliseconds by method, and whether the aims are reached.
+    """
+    about = provenance("benchmarks.weighting_step")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return {"about": about, **_measure(rounds)}
+    finally:
+        torch.set_num_threads(before)
+
+
+def _measure(rounds: int) -> dict[str, Any]:
+    batch = _batch()
+    plain = _plain(batch)
+    methods = cases()
+    turns = {name: _stepper(weights, batch) for name, (_, weights) in methods.items()}
+    plain_s: list[float] = []
+    ratios: dict[str, list[float]] = {name: [] for name in turns}
+    looks: dict[str, list[float]] = {name: [] for name in turns}
+    for number in range(rounds + 1):
+        last = _timed(plain)
+        for name, turn in turns.items():
+            without = _timed(lambda turn=turn: turn(1))
+            # One that looks at every step anyway has no other step.
+            with_look = _timed(lambda turn=turn: turn(0)) if _is_apart(methods[name]) else without
+            after = _timed(plain)
+            if number:
+                plain_s.append(after)
+                ratios[name].append(2 * without / (last + after))
+                looks[name].append(2 * with_look / (last + after))
+            last = after
+    rows = {}
+    for name, (level, _) in methods.items():
+        quiet, look = median(ratios[name]), median(looks[name])
+        over = quiet + (look - quiet) / MEASURED_EVERY
+        rows[name] = {
+            "level": level, "over_plain": round(over, 3), "without_a_look": round(quiet, 3),
+            "with_a_look": round(look, 3), "reached": round(over, 3) <= AIMS[level],
+        }  # fmt: skip
+    return {
+        "benchmark": "weighting_step", "batch": BATCH, "frames": FRAMES, "rounds": rounds,
+        "measured_every": MEASURED_EVERY, "plain_ms": round(1e3 * median(plain_s), 1),
+        "methods": rows,
+    }  # fmt: skip
+
+
+def _is_apart(case: tuple[str, LossWeights]) -> bool:
+    return case[0] != "gradients"
+
+
+def _timed(turn: Callable[[], object]) -> float:
+    began = time.process_time()
+    turn()
+    return time.process_time() - began
+
+
+def _batch() -> Batch:
+    torch.manual_seed(0)
+    frames = torch.randint(0, 256, (BATCH, FRAMES, 64, 64, 3), dtype=torch.uint8)
+    emotion, place = torch.randint(0, 2, (BATCH,)).float(), torch.arange(BATCH)
+    return Batch(frames, emotion, 60 + 40 * torch.rand(BATCH), place)
+
+
+def _plain(batch: Batch) -> Callable[[], None]:
+    torch.manual_seed(0)
+    model = Crnn().train()
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+
+    def turn() -> None:
+        adam.zero_grad()
+        output = model(to_float(batch.frames))
+        rmse = batch_rmse(output.hr_bpm, batch.hr_bpm)
+        assert rmse is not None
+        loss = binary_cross_entropy(output.emotion_logit, batch.emotion) + PAPER_BETA * rmse
+        torch.autograd.backward(loss)
+        adam.step()
+
+    return turn
+
+
+def _stepper(weights: LossWeights, batch: Batch) -> Callable[[int], None]:
+    torch.manual_seed(0)
+    module = TwoTasks(TrainConfig(weights=weights)).train()
+    adam = module.configure_optimizers()
+
+    def turn(step: int) -> None:
+        """A step of the training; the first looks at the gradients, the second does not."""
+        module.weighting.step.fill_(step)
+        adam.zero_grad()
+        loss = module.training_step(batch, 0)
+        module.backward(loss)
+        module.on_before_optimizer_step(adam)
+        adam.step()
+
+    return turn
+
+
+def section(result: Mapping[str, Any]) -> str:
+    """For the page."""
+    lines = [
+        f"| {name} | {SAID[row['level']]} | {row['over_plain']:.3f} | {row['with_a_look']:.2f} | "
+        f"{AIMS[row['level']]:g} | {'yes' if row['reached'] else 'no'} |"
+        for name, row in result["methods"].items()
+    ]
+    return "\n".join(
+        [
+            f"A step of {result['batch']} clips of {result['frames']} frames as a training runs it, "
+            "over a plain step of the same network: forward, `alpha BCE + beta RMSE`, `backward`, "
+            f"Adam, and nothing else ({result['plain_ms']:.0f} ms). Median of {result['rounds']} "
+            f"rounds. *With a look*: one step in {result['measured_every']}, in which the shared "
+            "layers' gradients are seen in order to tell of them; its cost is in the ratio.",
+            "",
+            "| method | looks at | over plain | with a look | aim | reached |",
+            "|---|---|---:|---:|---:|---|",
+            *lines,
+            "",
+            in_words(result["about"]),
+        ]
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    print(json.dumps(run(parser.parse_args().rounds), indent=2))
+
+
+if __name__ == "__main__":
+    main()
