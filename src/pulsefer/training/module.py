@@ -196,8 +196,11 @@ class TwoTasks(LightningModule):
     def _weights_of(self, step: Step, found: Sequence[Sequence[Tensor | None]]) -> Tensor:
         """(2,) what each raw gradient is multiplied by; and what is told of it."""
         behind = self._behind_cut()
-        # Compared is what lies behind the cut, or the cut itself where nothing does.
-        gramian_22 = self._joined_gramian([one[: len(behind)] or one for one in found])
+        if behind:
+            gramian_22 = self._joined_gramian([one[: len(behind)] for one in found])
+        else:  # the cut itself, of whose rows every process has its own
+            n = this_process().n
+            (gramian_22,) = summed(gramian(*([_known(one[0]) / n] for one in found)))
         base_2 = self.weighting.base_2
         weights_2: Tensor = base_2 * self.weighting(gramian_22 * torch.outer(base_2, base_2))
         self.weighing.add(torch.stack(list(step.losses)), weights_2)
@@ -303,6 +306,11 @@ def _gradients(
     """
     assert of is not None
     return torch.autograd.grad(of, weights, given, retain_graph=keep, allow_unused=True)
+
+
+def _known(gradient: Tensor | None) -> Tensor:
+    assert gradient is not None
+    return gradient
 
 
 def _weighed(weights: Tensor, pieces: Sequence[Tensor | None]) -> Tensor | None:
