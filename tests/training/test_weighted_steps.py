@@ -139,7 +139,11 @@ QUIET = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignor
         {},
         {"accumulate_grad_batches": 2},
         {"gradient_clip_val": 0.05},
-        {"accumulate_grad_batches": 2, "gradient_clip_val": 0.05, "gradient_clip_algorithm": "norm"},
+        {
+            "accumulate_grad_batches": 2,
+            "gradient_clip_val": 0.05,
+            "gradient_clip_algorithm": "norm",
+        },
     ],
     ids=["plain", "accumulated", "clipped", "both"],
 )
@@ -211,7 +215,10 @@ def test_pcgrad_without_a_conflict_is_static():
     for rates in ((60.0, 90.0, 60.0, 90.0), (90.0, 60.0, 90.0, 60.0), (60.0, 60.0, 90.0, 90.0)):
         plain, ours = (
             stepped(weights, n=0)
-            for weights in (LossWeights(beta=0.1), LossWeights(method="pcgrad", beta=0.1, on="trunk"))
+            for weights in (
+                LossWeights(beta=0.1),
+                LossWeights(method="pcgrad", beta=0.1, on="trunk"),
+            )
         )
         for made in (plain, ours):
             made.backward(made.training_step(batch(rates), 0))
@@ -247,9 +254,7 @@ def test_the_order_of_the_samples_in_a_batch_is_nothing(name):
     found = []
     for order in ([0, 1, 2, 3], [2, 0, 3, 1]):
         made = stepped(METHODS[name], n=0)
-        made.backward(
-            made.training_step(Batch(*(part[order] for part in batch())), 0)
-        )
+        made.backward(made.training_step(Batch(*(part[order] for part in batch())), 0))
         found.append(torch.cat([weight.grad.flatten() for weight in made.model.trunk]))
     assert torch.allclose(*found, rtol=1e-3, atol=1e-5 * float(found[0].abs().max()))
 
@@ -287,9 +292,7 @@ def test_where_no_heart_rate_is_known_the_emotion_goes_down_alone(name):
     for one in (made, plain):
         one.backward(one.training_step(batch(none), 0))
         one.on_before_optimizer_step(None)
-    ours, theirs = (
-        torch.cat([w.grad.flatten() for w in one.model.trunk]) for one in (made, plain)
-    )
+    ours, theirs = (torch.cat([w.grad.flatten() for w in one.model.trunk]) for one in (made, plain))
     assert float(ours @ theirs) / float(ours.norm() * theirs.norm()) > 1 - 1e-5
     assert [w.grad for w in made.model.heart_rate.parameters()] == [None, None]
     assert [w.grad for w in made.weighting.of_heart_rate() if w.grad is not None] == []
@@ -372,7 +375,9 @@ def test_the_weights_that_are_told_are_those_that_were_applied():
     assert gls["effective_beta"] == pytest.approx(
         gls["loss_emotion"] / gls["loss_heart_rate_bpm"], rel=1e-5
     )
-    gcs = stepped(LossWeights(method="gcs", mode="cosine", beta=0.1, on="trunk"), n=1).weighing.figures("")
+    gcs = stepped(
+        LossWeights(method="gcs", mode="cosine", beta=0.1, on="trunk"), n=1
+    ).weighing.figures("")
     assert gcs["weight_heart_rate"] == pytest.approx(0.1 * max(0.0, gcs["gradient_cosine"]))
 
 
@@ -405,7 +410,7 @@ def test_gradients_of_shared_layers_are_refused_on_several_processes(
     monkeypatch, small_store, cut, tmp_path, name
 ):
     monkeypatch.setattr(module_file, "this_process", lambda: Process(0, 2, 1))
-    with pytest.raises(BadInput, match="--weights.on feature"):
+    with pytest.raises(BadInput, match=r"--weights\.on feature"):
         TwoTasks(with_weights(QUICK, METHODS[name]))
     with pytest.raises(BadInput, match="go its own way"):
         fit(small_store, cut, FOLD, with_weights(QUICK, METHODS[name]), folder=tmp_path / "f")

@@ -37,10 +37,11 @@ from pulsefer.experiments.experiment import SMOKE, Experiment, Specimen, pooled
 from pulsefer.experiments.grid import Arm, Grid
 from pulsefer.experiments.placebo import CONTROLS, HELPS
 from pulsefer.objectives.loss_weights import LossWeights
+from pulsefer.reports.figures_of_marks import TUNED
 from pulsefer.reports.row import Row
 from pulsefer.samples.placebo import Auxiliary
 from pulsefer.samples.split import By
-from pulsefer.training.config import Protocol
+from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.run import Run
 
 BETAS: Mapping[BudgetName, tuple[float, ...]] = {
@@ -65,6 +66,8 @@ STATIC, STL = "static", "STL"
 VALIDATION = 0.34
 """Choice: a third of the learning persons are held out, for what is tuned by two of ten trials each
 is tuned by chance."""
+PAPER_RATE = 1e-3
+UNTUNED = ", as it comes"
 METRICS = frozenset(
     {"balanced_accuracy", "auroc", "hr_rmse_bpm", "hr_rmse_train_mean_bpm", "hr_skill",
      "hr_pearson_within"}
@@ -112,13 +115,26 @@ class Family:
     @property
     def tuned(self) -> str:
         """What rows call its answers."""
-        return f"{self.name}, tuned"
+        return f"{self.name}{TUNED}"
+
+    @property
+    def default(self) -> Trial | None:
+        """The trial that a user has who sets nothing; None where it is not among them."""
+        for trial in self.trials:
+            if trial.learning_rate in (None, PAPER_RATE) and trial.dropout is None:
+                if trial.weights is None:
+                    if self.name == STL:
+                        return trial
+                elif trial.weights == LossWeights(
+                    method=trial.weights.method, schedule=trial.weights.schedule
+                ):
+                    return trial
+        return None
 
 
 def families(budget: BudgetName) -> list[Family]:
     """Every family, with as many trials as the budget's curve has points."""
     n, positive = len(BETAS[budget]), POSITIVE[budget]
-    placebos: Sequence[Auxiliary] = PLACEBOS[budget]
     found = [
         Family(STATIC, _curve(BETAS[budget]), moves=False),
         Family(
@@ -130,7 +146,7 @@ def families(budget: BudgetName) -> list[Family]:
         ),
         *(
             Family(f"{STATIC}, {placebo}", _curve(BETAS[budget]), placebo, moves=False)
-            for placebo in placebos
+            for placebo in PLACEBOS[budget]
         ),
         Family("rlw", _by_beta("rlw", positive)),
         Family("uw", _first(n, _uw, product((0.025, 0.1, 0.005), _UW_FORMS))),
@@ -141,7 +157,10 @@ def families(budget: BudgetName) -> list[Family]:
         ),
         Family("pcgrad", _by_beta("pcgrad", positive)),
         Family("pcd", _first(n, _pcd, ((tau,) for tau in _TAUS))),
-        Family("pcd, on the feature", _first(n, _pcd_feature, ((tau,) for tau in _TAUS))),
+        *(
+            [Family("pcd, on the feature", _first(n, _pcd_feature, ((tau,) for tau in _TAUS)))]
+            if budget == "paper" else []
+        ),
         Family(STL, _first(n, _stl, ((r, d) for d in (None, 0.5, 0.25) for r in _STL_RATES)),
                moves=False),
     ]  # fmt: skip
@@ -232,9 +251,7 @@ def _budget(data: str, budget: Budget) -> Budget:
 
 def _places(stores: Mapping[str, Path], budget: Budget) -> list[tuple[str, str]]:
     """Pairs of store and rating."""
-    return [
-        (data, dimension) for data in stores for dimension in _budget(data, budget).dimensions
-    ]
+    return [(data, dimension) for data in stores for dimension in _budget(data, budget).dimensions]
 
 
 def _cell(data: str, dimension: str, family: Family, trial: Trial) -> Cell:
@@ -265,7 +282,7 @@ def _protocol(protocol: Protocol) -> Protocol:
     return dataclasses.replace(protocol, validation=VALIDATION)
 
 
-def _train(budget: Budget, trial: Trial):  # type: ignore[no-untyped-def]
+def _train(budget: Budget, trial: Trial) -> TrainConfig:
     train = budget.train(0, heart_rate=trial.weights is not None)
     if trial.weights:
         train = dataclasses.replace(train, weights=trial.weights)
@@ -312,12 +329,7 @@ def tune(family: Family, by_trial: Mapping[str, Sequence[Run | None]]) -> Tuned 
         runs = {name: run for name, own in by_trial.items() if (run := own[seed])}
         if not runs:
             return None
-        held_out = pd.DataFrame(
-            {
-                name: run.history.groupby("fold", sort=True)["validation_bce"].last()
-                for name, run in runs.items()
-            }
-        )
+        held_out = pd.DataFrame({name: _held_out(run.history) for name, run in runs.items()})
         chosen = held_out.fillna(np.inf).idxmin(axis=1)
         parts = []
         for fold, name in chosen.items():
@@ -336,6 +348,12 @@ def tune(family: Family, by_trial: Mapping[str, Sequence[Run | None]]) -> Tuned 
     return Tuned(family, every, tables, pd.DataFrame(told), pd.DataFrame(rows))
 
 
+def _held_out(history: pd.DataFrame) -> pd.Series[float]:
+    """Cross-entropy of the last epoch, by fold; NaN where it has none."""
+    last = history[history["epoch"] == history["epoch"].max()]
+    return last.set_index("fold")["validation_bce"].sort_index()
+
+
 def _told(history: pd.DataFrame) -> dict[str, float]:
     if "weight_emotion" not in history:
         return dict.fromkeys(TOLD, np.nan)
@@ -348,7 +366,7 @@ def rows(grid: Grid, stores: Mapping[str, Path], budget: Budget) -> list[Row]:
     """The curves, every family tuned, what its weights were, and static minus each of the others.
 
     A placebo's heart rates are no heart rates, so of those families only the emotion is scored. The
-    p values are adjusted for all comparisons of one store, rating and metric.
+    p values are adjusted for all comparisons of one store and rating.
     """
     found: list[Row] = []
     for data, dimension in _places(stores, budget):
@@ -363,6 +381,7 @@ def rows(grid: Grid, stores: Mapping[str, Path], budget: Budget) -> list[Row]:
                 for trial in family.trials
             }
             found += _along(family, by_trial, data)
+            found += _untuned(family, by_trial, data)
             one = tune(family, by_trial)
             if one:
                 tuned.append(one)
@@ -387,12 +406,27 @@ def _along(family: Family, by_trial: Mapping[str, Sequence[Run | None]], data: s
     return _wanted(found, family)
 
 
+def _untuned(family: Family, by_trial: Mapping[str, Sequence[Run | None]], data: str) -> list[Row]:
+    """The method as it comes, for who trains once."""
+    runs = [run for run in by_trial[family.default.name] if run] if family.default else []
+    if not runs:
+        return []
+    scored = pooled(
+        runs, experiment="weighting", system=f"{family.name}{UNTUNED}", dataset=data
+    )  # fmt: skip
+    return _wanted(scored, family)
+
+
 def _scores(tuned: Tuned, data: str) -> list[Row]:
     scored = pooled(
         tuned.runs, experiment="weighting", system=tuned.family.tuned, dataset=data,
         predictions=tuned.tables,
     )  # fmt: skip
-    return _wanted(scored, tuned.family)
+    kept = _wanted(scored, tuned.family)
+    if any(table["hr_pred_bpm"].isna().any() for table in tuned.tables):
+        # Somewhere beta = 0 was chosen: an error of the others alone would be no error of it.
+        kept = [row for row in kept if row.dimension != "heart rate"]
+    return kept
 
 
 def _wanted(rows: Sequence[Row], family: Family) -> list[Row]:
@@ -440,15 +474,9 @@ def _differences(tuned: Sequence[Tuned], data: str) -> list[Row]:
     if STATIC not in answers:
         return []
     others = [one.family for one in tuned if one.family.name != STATIC]
-    found = difference_rows(
+    return difference_rows(
         [(answers[STATIC], answers[one.name]) for one in others], experiment="weighting"
     )
-    with_rates = [one for one in others if one.auxiliary == "true" and one.name != STL]
-    rates = difference_rows(
-        [(answers[STATIC], answers[one.name]) for one in with_rates], experiment="weighting",
-        metric="hr_rmse_bpm",
-    )  # fmt: skip
-    return [*found, *(dataclasses.replace(row, dimension="heart rate") for row in rates)]
 
 
 def config_of(runs: Sequence[Run]) -> str:

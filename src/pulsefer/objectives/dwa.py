@@ -59,7 +59,9 @@ class Dwa(LossLevel):
         self.counts_2.zero_()
         rates_2 = self.means_22[0] / self.means_22[1]
         known = bool(rates_2.isfinite().all())
-        w_2 = 2 * torch.softmax(rates_2 / self.temperature, 0) if known else torch.ones_like(rates_2)
+        w_2 = (
+            2 * torch.softmax(rates_2 / self.temperature, 0) if known else torch.ones_like(rates_2)
+        )
         self.weights_2.copy_(w_2)
 
     def forward(self, losses_2: Tensor) -> Tensor:

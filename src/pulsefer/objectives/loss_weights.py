@@ -101,9 +101,7 @@ class LossWeights:
     tau: float = field(default=0.02, metadata=SAID_IF_CHANGED)
     ema_decay: float = field(default=0.999, metadata=SAID_IF_CHANGED)
     on: On = field(default="recurrent", metadata=SAID_IF_CHANGED)
-    torchjd: dict[str, float] = field(
-        default_factory=dict, metadata=SAID_IF_CHANGED, hash=False
-    )
+    torchjd: dict[str, float] = field(default_factory=dict, metadata=SAID_IF_CHANGED, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "method", _known(self.method))

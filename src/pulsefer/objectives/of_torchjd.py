@@ -89,7 +89,9 @@ def _made(name: str, options: dict[str, float]) -> Any:
         )
     try:
         # A command line knows floats only; what counts something there takes no float.
-        made = known[full](**{k: int(v) if float(v).is_integer() else v for k, v in options.items()})
+        made = known[full](
+            **{k: int(v) if float(v).is_integer() else v for k, v in options.items()}
+        )
         with torch.random.fork_rng(devices=[]):  # it may draw: nobody else's numbers
             weights = made(torch.tensor([[1.0, 0.5], [0.5, 1.0]]))
     except Exception as error:  # of foreign code: whatever it raises is an answer to the user

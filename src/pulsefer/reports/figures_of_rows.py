@@ -182,7 +182,7 @@ def _panels(
     # One look for a system in every panel.
     styles = dict(zip({**emotion, **heart}, STYLES * 2, strict=False))
     for axis, panel in zip(axes, panels, strict=False):
-        for number, (name, curve) in enumerate(panel.items()):
+        for place_of, (name, curve) in enumerate(panel.items()):
             colour, style = styles[name]
             at = [place(line.row.x) for line in curve]
             share = 100 if panel is emotion else 1
@@ -190,7 +190,7 @@ def _panels(
                 [share * end for end in ends]
                 for ends in zip(*((line.row.low, line.row.high) for line in curve), strict=True)
             )
-            if number == 0 or len(panel) <= MOST_BANDS:
+            if place_of == 0 or len(panel) <= MOST_BANDS:
                 axis.fill_between(at, low, high, color=colour, alpha=0.18, lw=0)
             axis.plot(at, [share * line.row.value for line in curve], color=colour, ls=style,
                       marker="o", ms=5, label=name)  # fmt: skip
@@ -325,8 +325,8 @@ def _key(key: Mapping[str, str]) -> str:
         return ""
     said = ", ".join(f"{letter} {name}" for name, letter in key.items())
     return (
-        "Diamonds: methods with weights of their own, each at the static beta that would have given "
-        f"the heart rate as much, with the interval of that beta ({said}). "
+        "Diamonds: methods with weights of their own, each at the static beta that would have "
+        f"given the heart rate as much, with the interval of that beta ({said}). "
     )
 
 

@@ -44,6 +44,18 @@ MODES = {
     "is positive",
     "project": "what of the heart rate's gradient points against the emotion's was taken from it",
 }
+SAID = {
+    "rlw": "at every step both terms got random weights (Lin et al., 2022)",
+    "gls": "their geometric mean was minimised (Chennupati et al., 2019)",
+    "dwa": "both terms were weighted anew for every epoch by how fast they fell (Liu et al., 2019; "
+    "temperature {temperature:g})",
+    "gcs": "{mode} (Du et al., 2018)",
+    "pcgrad": "what of the two gradients points against the other was taken from it (Yu et al., "
+    "2020)",
+    "pcd": "of all directions in which the heart rate makes at least {tau:.1%} of the progress "
+    "that its own gradient would, the one closest to the emotion's gradient was followed, both of "
+    "unit length by running means (decay {ema_decay:g}; Varam & AlHajri, 2026)",
+}
 OTHERWISE = "its defaults"
 
 
@@ -58,22 +70,17 @@ def loss(train: Mapping[str, Any]) -> str:
         text = f"The losses are {RAW}"
     else:
         text = f"The loss is {BASE.format(alpha=weights.alpha, beta=weights.beta)}"
-    said = {
-        "static": lambda: _schedule(weights),
-        "rlw": lambda: "; at every step both terms got random weights (Lin et al., 2022)",
-        "uw": lambda: _uncertainty(weights),
-        "gls": lambda: "; their geometric mean was minimised (Chennupati et al., 2019)",
-        "dwa": lambda: "; both terms were weighted anew for every epoch by how fast they fell (Liu "
-        f"et al., 2019; temperature {weights.temperature:g})",
-        "gcs": lambda: f"; {MODES[weights.mode]} (Du et al., 2018)",
-        "pcgrad": lambda: "; what of the two gradients points against the other was taken from it "
-        "(Yu et al., 2020)",
-        "pcd": lambda: "; of all directions in which the heart rate makes at least "
-        f"{weights.tau:.1%} of the progress that its own gradient would, the one closest to the "
-        "emotion's gradient was followed, both of unit length by running means (decay "
-        f"{weights.ema_decay:g}; Varam & AlHajri, 2026)",
-    }
-    text += said.get(method, lambda: _torchjd(weights))()
+    if method == "static":
+        text += _schedule(weights)
+    elif method == "uw":
+        text += _uncertainty(weights)
+    elif method in SAID:
+        text += "; " + SAID[method].format(
+            temperature=weights.temperature, mode=MODES[weights.mode], tau=weights.tau,
+            ema_decay=weights.ema_decay,
+        )  # fmt: skip
+    else:
+        text += _torchjd(weights)
     if weights.on_gradients:
         where = {
             "trunk": "of all shared layers",

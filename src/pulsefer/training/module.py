@@ -115,7 +115,7 @@ class TwoTasks(LightningModule):
         losses = [counted_once(loss) for loss in losses]
         loss, weights_2 = self._weigh(losses)
         self.head_rests = own.hr_bpm is not None and len(losses) == 1
-        if self.head_rests and not this_process().alone:
+        if own.hr_bpm is not None and self.head_rests and not this_process().alone:
             # The processes wait for every weight's gradient of each other.
             loss = loss + 0.0 * own.hr_bpm.sum() + 0.0 * sum(one.sum() for one in self._resting())
         self.step = Step(losses, loss, weights_2, cut, leaf)
@@ -318,7 +318,9 @@ def _weighed(weights: Tensor, pieces: Sequence[Tensor | None]) -> Tensor | None:
     known = [piece for piece in pieces if piece is not None]
     if not known:
         return None
-    whole = sum(weight * piece.float() for weight, piece in zip(weights, known, strict=True))
+    whole = weights[0] * known[0].float()
+    for weight, piece in zip(weights[1:], known[1:], strict=True):
+        whole = whole + weight * piece.float()
     return whole.to(known[0].dtype)
 
 
