@@ -49,6 +49,18 @@ SAID = {
 }  # fmt: skip
 
 
+SECTION = """\
+A step of {batch} clips of {frames} frames as a training has it, over a plain step of the same
+network: forward, `alpha BCE + beta RMSE`, `backward`, Adam, and nothing else ({plain_ms:.0f} ms).
+Median of {rounds} rounds. *With a look*: one step in {measured_every}, in which the gradients of
+all shared layers are seen in order to tell of them; its cost is in the ratio. *On the trunk* has
+no aim: two whole backward passes are 1.66 times a plain step by their count of operations.
+
+| method | looks at | over plain | with a look | aim | reached |
+|---|---|---:|---:|---:|---|
+{lines}
+
+{machine}"""
 ANSWER = {True: "yes", False: "no", None: "–"}
 
 
@@ -170,21 +182,7 @@ def section(result: Mapping[str, Any]) -> str:
         f"{AIMS[row['level']] or '–'} | {ANSWER[row['reached']]} |"
         for name, row in result["methods"].items()
     ]
-    return "\n".join(
-        [
-            f"A step of {result['batch']} clips of {result['frames']} frames as a training has "
-            "it, over a plain step of the same network: forward, `alpha BCE + beta RMSE`, `backward`, "
-            f"Adam, and nothing else ({result['plain_ms']:.0f} ms). Median of {result['rounds']} "
-            f"rounds. *With a look*: one step in {result['measured_every']}, in which the shared "
-            "layers' gradients are seen in order to tell of them; its cost is in the ratio.",
-            "",
-            "| method | looks at | over plain | with a look | aim | reached |",
-            "|---|---|---:|---:|---:|---|",
-            *lines,
-            "",
-            in_words(result["about"]),
-        ]
-    )
+    return SECTION.format(**result, lines="\n".join(lines), machine=in_words(result["about"]))
 
 
 def main() -> None:

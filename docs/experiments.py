@@ -24,6 +24,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pulsefer.core.errors import BadInput
 from pulsefer.core.files import whole_file
 from pulsefer.core.fingerprint import fingerprint
@@ -52,7 +54,7 @@ MOST_BYTES = 1_500_000
 
 AS_TRAINED = ("last", "first", "every")
 """Epoch rules that look at no tested label, and those of a whole curve."""
-OF_EMOTION = frozenset({HEADLINE, "leakage_gap", "bce", "epochs_to_stl_best"})
+OF_EMOTION = frozenset({HEADLINE, "leakage_gap", "bce", "epochs_to_stl_best", "effective_beta"})
 OF_RATE = frozenset({"hr_rmse_bpm", "hr_rmse_train_mean_bpm", "hr_rmse_pos_bpm", "hr_skill"})
 
 HEAD = """# What the experiments found
@@ -92,6 +94,7 @@ def collect(files: Sequence[Path], *, budget: BudgetName) -> tuple[list[Row], Ho
         found = read(file)
         _require_experiments(found, file)
         trained = _trained(file.parent / "runs")
+        trained |= _chosen_among(file.parent, trained)
         for name, some in by(found, lambda row: row.experiment).items():
             if name in how:
                 raise BadInput(str(file), expected="each experiment once",
@@ -143,6 +146,23 @@ def _trained(runs: Path) -> dict[str, list[dict[str, Any]]]:
             for seeds in combinations(some, n):
                 by_config[fingerprint([about["fingerprint"] for about in seeds])] = list(seeds)
     return by_config
+
+
+def _chosen_among(
+    out: Path, trained: Mapping[str, list[dict[str, Any]]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Runs of what was chosen among several settings, by the fingerprint that its rows carry."""
+    by_run = {about["fingerprint"]: about for some in trained.values() for about in some}
+    found = {}
+    for path in sorted((out / "weighting").glob("*.csv")):
+        for _, family in pd.read_csv(path, float_precision="round_trip").groupby("family"):
+            # As they were put together: trial by trial, seed by seed.
+            order = family.drop_duplicates(["trial", "seed"])
+            place = {name: number for number, name in enumerate(order["trial"].unique())}
+            order = order.assign(place=order["trial"].map(place)).sort_values(["place", "seed"])
+            runs = list(order["run"])
+            found[fingerprint(runs)] = [by_run[one] for one in runs]
+    return found
 
 
 def _settings(

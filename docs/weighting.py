@@ -47,13 +47,13 @@ HOW_TO = """
 ## How to
 
 ```sh
-pulsefer train deap --out runs/paper                                     # alpha 1, beta 0.01: the paper
-pulsefer train deap --out runs/more --weights.beta 0.1                   # another fixed beta
+pulsefer train deap --out runs/paper                                # the paper: alpha 1, beta 0.01
+pulsefer train deap --out runs/more --weights.beta 0.1              # another fixed beta
 pulsefer train deap --out runs/falling --weights.beta 0.1 --weights.schedule linear
-pulsefer train deap --out runs/gls --weights.method gls                  # nothing to set
+pulsefer train deap --out runs/gls --weights.method gls             # nothing to set
 pulsefer train deap --out runs/pcd --weights.method pcd --weights.tau 0.1
-pulsefer train deap --out runs/mgda --weights.method torchjd:MGDA        # pip install 'pulsefer[torchjd]'
-pulsefer reproduce weighting --store deap --budget paper                 # all of this page, on your data
+pulsefer train deap --out runs/mgda --weights.method torchjd:MGDA   # needs pulsefer[torchjd]
+pulsefer reproduce weighting --store deap --budget paper            # all of this page, on your data
 ```
 
 `--hr-start train_mean` begins the heart-rate head at the mean of the training side instead of near
@@ -85,6 +85,50 @@ Methods that look at gradients take a 2x2 Gramian instead, as TorchJD's do:
 To add one: a class in a file of `objectives/` with its formula, a line in `METHODS`, fields of
 `LossWeights` for its options.
 """
+EVIDENCE = """
+## The evidence: {data}
+
+Every line is a way of looking for a setting, each with as many trials: for every fold and seed, the
+one with the least cross-entropy on held-out persons; the test side is asked once.
+
+| weighting | tuned | static less this | p | as it comes | heart-rate RMSE | effective beta | cost |
+|---|---|---|---:|---|---|---|---:|
+{lines}
+
+*Tuned*: balanced accuracy by trial with its 95 % interval. *Static less this*: tuned static minus
+this one, paired over persons and networks, with p by Holm over all lines. *As it comes*: the
+method's defaults, tuned by nobody. *Heart-rate RMSE*: none where beta 0 was chosen for one of the
+networks, which then has no such head; along beta it is in the figure. *Effective beta*: the static
+beta that would have given the heart rate as much, geometric mean over the chosen networks. *Cost*:
+a step over a plain one ([benchmarks.md](benchmarks.md)).
+
+![Along beta, with the methods marked](experiments/weighting-{slug}-1.svg)
+
+The figure's letters, what is found along the curves, and every figure as a table:
+[experiments.md](experiments.md#weighting).
+
+{findings}"""
+METHODS_HEAD = """
+## What there is
+
+The formula of each stands in its class, `src/pulsefer/objectives/`. Beside these, `torchjd:CLASS`
+is any weighting of TorchJD that keeps nothing that its checkpoints lack.
+
+| method (also known as) | what it is | looks at | alpha and beta | options | cost of a step |
+|---|---|---|---|---|---:|
+"""
+UNRESOLVED = """
+## What these data cannot resolve
+
+- **Differences below some {points} points.** That is the median half width of the {n} intervals of
+  differences above. A method that is better by less looks like one that is not.
+- **Which setting.** Trials were chosen on few held-out persons, in {folds} folds with {n_seeds}
+  seeds: another draw chooses others. What is compared is the whole procedure, choice included.
+- **Long trainings.** There were {epochs} epochs in batches of {batch}; methods that need time to
+  find their weights (`uw`) or many epochs (`dwa`) had little.
+- **Real faces**, two dimensions, the paper's batch of 64 and other people's data sets:
+  `--budget paper` asks those.
+"""
 QUESTIONS = """
 ## What people ask
 
@@ -97,7 +141,7 @@ loss is below 1. Epochs are chosen by the emotion's own loss, never by the total
 beta come first, and still decide.
 
 **Adam makes scale irrelevant anyway.** Of the total, yes; of one loss against the other on the
-shared layers, no. The heart-rate head itself sees only its own loss, and learns as fast by any beta.
+shared layers, no. The heart-rate head sees only its own loss, and learns as fast by any beta.
 
 **Which gradients are compared?** Those of the recurrent layer and of what is behind it
 (`--weights.on recurrent`), nine tenths of the shared weights; `trunk` takes the CNN in, `feature`
@@ -193,21 +237,12 @@ def _evidence(group: Group, cost: Mapping[str, Any]) -> str:
             f"{_interval(beta)} | {_cost(name, cost)} |"
         )
     slug = "-".join(word for word in group.dataset.replace("(", " ").replace(")", " ").split())
-    return (
-        f"\n## The evidence: {group.dataset} ({'**synthetic**' if group.synthetic else 'real'})\n\n"
-        "Every line is a way of looking for a setting, each with as many trials: for every fold "
-        "and seed, the one with the least cross-entropy on held-out persons; the test side is asked "
-        "once. *Static less this*: tuned static minus this one, paired over persons and networks, with p "
-        "by Holm over all lines. *As it comes*: the method's defaults, tuned by nobody. *Effective "
-        "beta*: the static beta that would have given the heart rate as much, geometric mean over "
-        "the chosen networks. *Heart-rate RMSE*: none where beta 0 was chosen for one of them, which "
-        "has no such head; along beta it is in the figure. *Cost*: a step over a plain one.\n\n"
-        "| weighting | tuned | static less this | p | as it comes | heart-rate RMSE | effective beta "
-        "| cost |\n|---|---|---|---:|---|---|---|---:|\n" + "\n".join(lines) + "\n\n"
-        f"![Along beta, with the methods marked](experiments/weighting-{slug}-1.svg)\n\n"
-        "The figure's letters, the curves' findings and all figures: "
-        "[experiments.md](experiments.md#weighting).\n\n"
-        + "".join(f"- {sentence}\n" for sentence in weighed(group.rows))
+    kind = "**synthetic**" if group.synthetic else "real"
+    return EVIDENCE.format(
+        data=f"{group.dataset} ({kind})",
+        lines="\n".join(lines),
+        slug=slug,
+        findings="".join(f"- {sentence}\n" for sentence in weighed(group.rows)),
     )
 
 
@@ -242,20 +277,13 @@ def _unresolved(group: Group, settings: Mapping[str, Any]) -> str:
     rows = list(_differences(group, EMOTION).values())
     half = [(row.high - row.low) / 2 for row in rows if not math.isnan(row.low)]
     data = settings["data"][group.dataset]
-    n_seeds = len(data["seeds"])
-    return (
-        "\n## What these data cannot resolve\n\n"
-        f"- **Differences below some {100 * median(half):.0f} points.** That is the median half "
-        f"width of the {len(half)} intervals of differences above. A method that is better by less "
-        "looks like one that is not.\n"
-        f"- **Which setting.** Trials were chosen on few held-out persons, in {_list(data['folds'])} "
-        f"folds with {n_seeds} seeds: another draw chooses others. What is compared is the whole "
-        "procedure, choice included.\n"
-        "- **Long trainings.** There were "
-        f"{_list(data['epochs'])} epochs in batches of {_list(data['batch_size'])}; methods that "
-        "need time to find their weights (`uw`) or many epochs (`dwa`) had little.\n"
-        "- **Real faces**, two dimensions, the paper's batch of 64 and other people's data sets: "
-        "`--budget paper` asks those.\n"
+    return UNRESOLVED.format(
+        points=f"{100 * median(half):.0f}",
+        n=len(half),
+        folds=_list(data["folds"]),
+        n_seeds=len(data["seeds"]),
+        epochs=_list(data["epochs"]),
+        batch=_list(data["batch_size"]),
     )
 
 
@@ -273,13 +301,7 @@ def _methods(cost: Mapping[str, Any]) -> str:
         lines.append(
             f"| `{name}`{also} | {what} | {looks} | {base} | {options} | {_cost(name, cost)} |"
         )
-    return (
-        "\n## What there is\n\nThe formula of each stands in its class, "
-        "`src/pulsefer/objectives/`. Beside these, `torchjd:CLASS` is any weighting of TorchJD that "
-        "keeps nothing that its checkpoints lack.\n\n"
-        "| method (also known as) | what it is | looks at | alpha and beta | options | cost of a "
-        "step |\n|---|---|---|---|---|---:|\n" + "\n".join(lines) + "\n"
-    )
+    return METHODS_HEAD + "\n".join(lines) + "\n"
 
 
 def _cost(name: str, cost: Mapping[str, Any]) -> str:

@@ -99,3 +99,13 @@ def test_no_source_file_mentions_a_download():
         text = file.read_text("utf-8")
         for word in ("urllib.request", "import requests", "http.client", "hf_hub_download"):
             assert word not in text, f"{file} uses {word}"
+
+
+def test_a_later_field_with_a_default_that_is_made_has_no_place_until_it_is_changed():
+    @dataclasses.dataclass(frozen=True)
+    class Settings:
+        old: int = 1
+        new: dict = dataclasses.field(default_factory=dict, metadata=SAID_IF_CHANGED)
+
+    assert canonical_json(Settings()) == '{"old":1}'
+    assert canonical_json(Settings(new={"c": 2})) == '{"new":{"c":2},"old":1}'

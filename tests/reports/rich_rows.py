@@ -185,3 +185,35 @@ def write_rich(folder):
     write_run(folder / "runs" / "mtl")
     write_run(folder / "runs" / "stl", seed=1, system="STL")
     return folder
+
+
+def weighings(**changes):
+    """Two curves of static betas, three methods that were tuned, and what their weights were."""
+    given = {"experiment": "weighting", "dimension": "arousal", **changes}
+    rows = []
+    for system, top in (("static", 0.72), ("static, subject_mean", 0.58)):
+        for beta, value in ((0.0, 0.55), (0.01, top - 0.05), (1.0, top)):
+            along = {"system": system, "x_name": "beta", "x": beta}
+            rows.append(row(value=value, **given | along))
+            if system == "static":
+                rate = given | along | {"dimension": "heart rate"}
+                rows.append(row("hr_rmse_bpm", 14.0 - beta, half=1.0, **rate))
+    for name, value, beta, cosine in (("static", 0.71, None, 0.1), ("gls", 0.72, 0.05, 0.2),
+                                      ("uw", 0.6, 0.5, -0.1)):  # fmt: skip
+        own = given | {"system": f"{name}, tuned"}
+        rows.append(row(value=value, **own))
+        rows.append(row("hr_rmse_bpm", 12.0, half=1.0, **own | {"dimension": "heart rate"}))
+        told = own | {"unit": "network", "n": 10}
+        if beta:
+            rows.append(row("effective_beta", beta, half=beta / 2, **told))
+        rows.append(row("gradient_cosine", cosine, half=0.05, **told))
+        rows.append(row("gradient_conflicts", 0.5 - cosine, half=0.05, **told))
+    for name, value, p in (("static, subject_mean", 0.13, 0.01), ("gls", -0.01, 0.9),
+                           ("uw", 0.11, 0.03), ("STL", 0.16, 0.02)):  # fmt: skip
+        rows.append(
+            row("difference_balanced_accuracy", value, p=p, **given,
+                system=f"static, tuned − {name}, tuned")
+        )  # fmt: skip
+    for name, value in (("static", 0.66), ("gls", 0.7)):
+        rows.append(row(value=value, **given | {"system": f"{name}, as it comes"}))
+    return rows

@@ -46,9 +46,11 @@ def reproduce(
 
     * How much of an accuracy is leakage: `pulsefer reproduce leakage --store DEAP`
 
+    * Which weighting of the two losses to take: `pulsefer reproduce weighting --store DEAP`
+
     Args:
-        name: table1, table2, table3, table4, figure3, leakage, placebo, window_length, input; or
-            all.
+        name: table1, table2, table3, table4, figure3, leakage, placebo, weighting, window_length,
+            input; or all.
         more: Further ones; trainings that several of them want are done once.
         out: Folder of results.
         store: A folder that `data prepare` made; may be given once for each data set.
