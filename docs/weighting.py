@@ -18,7 +18,8 @@ from statistics import median
 from typing import Any
 
 from pulsefer.experiments.budget import BudgetName
-from pulsefer.experiments.weighting import BETAS, STATIC, STL, UNTUNED, families
+from pulsefer.experiments.weighting import UNTUNED
+from pulsefer.experiments.weighting_trials import BETAS, STATIC, STL, families
 from pulsefer.objectives.loss_weights import ALIASES, METHODS, LossWeights
 from pulsefer.reports.figures_of_marks import EFFECTIVE, TUNED
 from pulsefer.reports.findings_weighting import weighed
@@ -124,8 +125,8 @@ UNRESOLVED = """
   differences above. A method that is better by less looks like one that is not.
 - **Which setting.** Trials were chosen on few held-out persons, in {folds} folds with {n_seeds}
   seeds: another draw chooses others. What is compared is the whole procedure, choice included.
-- **Long trainings.** There were {epochs} epochs in batches of {batch}; methods that need time to
-  find their weights (`uw`) or many epochs (`dwa`) had little.
+{ends}- **Long trainings.** There were {epochs} epochs in batches of {batch}; methods that need time
+  to find their weights (`uw`) or many epochs (`dwa`) had little.
 - **Real faces**, two dimensions, the paper's batch of 64 and other people's data sets:
   `--budget paper` asks those.
 """
@@ -273,6 +274,20 @@ def _said(name: str) -> str:
     return f"a head that is taught {MEANING[target]}"
 
 
+def _ends(group: Group) -> str:
+    """Whether the curve is still at its best where it ends."""
+    curve = {row.x: row.value for row in group.rows
+             if (row.system, row.metric, row.x_name) == (STATIC, EMOTION, "beta")}  # fmt: skip
+    best = max(curve, key=lambda beta: curve[beta])
+    if best < max(curve):
+        return ""
+    return (
+        f"- **Where the curve ends.** Accuracy is highest at beta {best:g}, the largest that was "
+        "tried. A method that gives the heart rate more weight than that is beyond the curve, not "
+        "above it.\n"
+    )
+
+
 def _unresolved(group: Group, settings: Mapping[str, Any]) -> str:
     rows = list(_differences(group, EMOTION).values())
     half = [(row.high - row.low) / 2 for row in rows if not math.isnan(row.low)]
@@ -284,6 +299,7 @@ def _unresolved(group: Group, settings: Mapping[str, Any]) -> str:
         n_seeds=len(data["seeds"]),
         epochs=_list(data["epochs"]),
         batch=_list(data["batch_size"]),
+        ends=_ends(group),
     )
 
 

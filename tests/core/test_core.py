@@ -11,7 +11,7 @@ import pytest
 from pulsefer.core.errors import BadInput
 from pulsefer.core.fan_out import fan_out
 from pulsefer.core.files import sweep, whole_file, whole_folder
-from pulsefer.core.fingerprint import SAID_IF_CHANGED, fingerprint
+from pulsefer.core.fingerprint import SAID_IF_CHANGED, canonical_json, fingerprint
 from pulsefer.core.seeding import derive_seed, generator
 
 
@@ -102,10 +102,10 @@ def test_no_source_file_mentions_a_download():
 
 
 def test_a_later_field_with_a_default_that_is_made_has_no_place_until_it_is_changed():
-    @dataclasses.dataclass(frozen=True)
+    @dataclass(frozen=True)
     class Settings:
         old: int = 1
-        new: dict = dataclasses.field(default_factory=dict, metadata=SAID_IF_CHANGED)
+        new: dict = field(default_factory=dict, metadata=SAID_IF_CHANGED)
 
     assert canonical_json(Settings()) == '{"old":1}'
     assert canonical_json(Settings(new={"c": 2})) == '{"new":{"c":2},"old":1}'

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from made_store import make_store
-from pulsefer.experiments import weighting
+from pulsefer.experiments import weighting, weighting_trials
 from pulsefer.experiments.budget import BUDGETS, SIZES
 from pulsefer.experiments.grid import plan, run_jobs
 from pulsefer.experiments.published import TABLE_4
-from pulsefer.experiments.weighting import STATIC, STL, TELLS, Family, Trial, families, tune
+from pulsefer.experiments.weighting import TELLS, tune
+from pulsefer.experiments.weighting_trials import STATIC, STL, Family, Trial, families
 from pulsefer.objectives.loss_weights import METHODS, LossWeights
 
 TINY = dataclasses.replace(SIZES["smoke"], seeds=2, window_step_s=4.0)
@@ -25,7 +26,7 @@ TINY = dataclasses.replace(SIZES["smoke"], seeds=2, window_step_s=4.0)
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_every_family_has_as_many_trials_as_the_curve_has_points(budget):
     for family in families(budget):
-        assert len(family.trials) == len(weighting.BETAS[budget]), family.name
+        assert len(family.trials) == len(weighting_trials.BETAS[budget]), family.name
         assert len({trial.name for trial in family.trials}) == len(family.trials), family.name
         settings = {(repr(t.weights), t.learning_rate, t.dropout) for t in family.trials}
         assert len(settings) == len(family.trials), family.name
@@ -44,8 +45,8 @@ def test_every_method_is_among_them_and_what_they_are_held_against(budget):
 
 
 def test_a_desk_has_the_betas_of_table_4():
-    assert tuple(TABLE_4) == weighting.BETAS["desk"]
-    assert len(weighting.BETAS["paper"]) == 9
+    assert tuple(TABLE_4) == weighting_trials.BETAS["desk"]
+    assert len(weighting_trials.BETAS["paper"]) == 9
 
 
 @pytest.mark.parametrize("budget", ["desk", "paper"])
@@ -151,10 +152,14 @@ def test_a_trial_that_could_not_be_trained_or_told_nothing_is_not_chosen():
 # What comes out.
 
 SMALL = [
-    Family(STATIC, weighting._curve((0.0, 0.01)), moves=False),
-    Family(f"{STATIC}, subject_mean", weighting._curve((0.0, 0.01)), "subject_mean", moves=False),
-    Family("gls", (weighting._gls(1e-3), weighting._gls(3e-3))),
-    Family(STL, (weighting._stl(1e-3, None), weighting._stl(3e-3, None)), moves=False),
+    Family(STATIC, weighting_trials._curve((0.0, 0.01)), moves=False),
+    Family(
+        f"{STATIC}, subject_mean", weighting_trials._curve((0.0, 0.01)), "subject_mean", moves=False
+    ),
+    Family("gls", (weighting_trials._gls(1e-3), weighting_trials._gls(3e-3))),
+    Family(
+        STL, (weighting_trials._stl(1e-3, None), weighting_trials._stl(3e-3, None)), moves=False
+    ),
 ]
 
 

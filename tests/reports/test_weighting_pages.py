@@ -1,4 +1,4 @@
-"""What is said and drawn of the weighting of the losses, and the page that answers which to take."""
+"""What is said and drawn of weighings, and the page that answers which to take."""
 
 import json
 import re
@@ -151,6 +151,6 @@ def test_every_command_on_the_page_is_understood(script):
     commands = re.findall(r"^pulsefer (.*?)(?:  +#.*)?$", script["HOW_TO"], re.MULTILINE)
     assert len(commands) >= 6
     for command in commands:
-        function, bound, ignored = app.parse_args(command.split(), exit_on_error=False)
+        function, bound, _ = app.parse_args(command.split(), exit_on_error=False)
         assert callable(function)
         assert bound.arguments

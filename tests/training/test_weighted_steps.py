@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader
 from weightings import METHODS
 
 from pulsefer.core.errors import BadInput
@@ -400,6 +401,47 @@ def test_a_look_changes_nothing(monkeypatch):
         states.append(stepped(LossWeights(), n=3).model.state_dict())
     assert furthest(often[0], never[0]) == 0.0
     assert weighing.MEASURED_EVERY == 100
+
+
+def test_a_frozen_cnn_stays_and_the_rest_is_weighed():
+    """Its maps have no gradient to begin a pass with."""
+    frozen = dataclasses.replace(STILL, freeze_cnn=True)
+    for name in ("static", "pcd", "pcd on all", "pcd on the feature"):
+        before, after = (stepped(METHODS[name], n=n, config=frozen).model for n in (0, 2))
+        cnn, rest = (
+            [torch.equal(one, other) for one, other in
+             zip(getattr(before, part).parameters(), getattr(after, part).parameters(),
+                 strict=True)]
+            for part in ("cnn", "gru")
+        )  # fmt: skip
+        assert all(cnn)
+        assert not any(rest)
+
+
+def test_windows_of_one_frame_have_no_state_to_learn_from():
+    """The recurrent layer starts from nothing: its weights of the state have no gradient."""
+    for name in ("static", "pcgrad", "pcgrad on all", "pcd on the feature"):
+        torch.manual_seed(0)
+        made = TwoTasks(with_weights(STILL, METHODS[name]))
+        one = batch()
+        made.backward(made.training_step(one._replace(frames=one.frames[:, :1]), 0))
+        assert made.model.gru.cell.of_reset.weight.grad is None
+        assert made.model.gru.cell.of_input.weight.grad is not None
+
+
+@QUIET
+def test_of_batches_that_are_added_up_one_heart_rate_is_enough():
+    """The last of two has none: what the first gave the head stays."""
+    torch.manual_seed(0)
+    made = TwoTasks(STILL)
+    bias = made.model.heart_rate.bias.clone()
+    none = batch((NAN, NAN, NAN, NAN))
+    trainer = Trainer(
+        max_epochs=1, logger=False, enable_checkpointing=False, accelerator="cpu",
+        enable_progress_bar=False, enable_model_summary=False, accumulate_grad_batches=2,
+    )  # fmt: skip
+    trainer.fit(made, DataLoader([batch(), none], batch_size=None))
+    assert not torch.equal(bias, made.model.heart_rate.bias)
 
 
 # Refusals.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,30 +29,8 @@ from pulsefer.training.config import Selection, TrainConfig
 from pulsefer.training.hr_scale import HeartRateScale
 from pulsefer.training.parallel import counted_once, joined, summed, this_process
 from pulsefer.training.training_side import TrainingSide
+from pulsefer.training.two_gradients import Step, gradients, known, weighed
 from pulsefer.training.weighing import MEASURED_EVERY, Weighing
-
-
-class Step(NamedTuple):
-    """What the backward pass of a step has to know of its forward pass.
-
-    Attributes:
-        losses: Raw loss of the emotion, and of the heart rate where it is known.
-        total: What `training_step` gave.
-        weights_2: Of the losses, where the method gives them without gradients.
-        cut: Where the graph was cut, the last numbers before: `at_cut` says which.
-        leaf: The same numbers, from which it went on.
-    """
-
-    losses: Sequence[Tensor]
-    total: Tensor
-    weights_2: Tensor | None = None
-    cut: Tensor | None = None
-    leaf: Tensor | None = None
-
-    @property
-    def both(self) -> bool:
-        """Whether there are two losses to weigh."""
-        return len(self.losses) == 2
 
 
 def require_weighting(config: TrainConfig) -> None:
@@ -98,7 +76,7 @@ class TwoTasks(LightningModule):
         self.train_sums = Sums()
         self.validation_sums = Sums()
         self.weighing = Weighing()
-        self.head_rests = False
+        self.rates_known = False
         self.step: Step
 
     def training_step(self, batch: Batch, _number: int) -> Tensor:
@@ -114,10 +92,11 @@ class TwoTasks(LightningModule):
         self.train_sums.add(output, emotion, hr_bpm, losses[0])
         losses = [counted_once(loss) for loss in losses]
         loss, weights_2 = self._weigh(losses)
-        self.head_rests = own.hr_bpm is not None and len(losses) == 1
-        if own.hr_bpm is not None and self.head_rests and not this_process().alone:
+        self.rates_known |= len(losses) == 2
+        if own.hr_bpm is not None and len(losses) == 1 and not this_process().alone:
             # The processes wait for every weight's gradient of each other.
-            loss = loss + 0.0 * own.hr_bpm.sum() + 0.0 * sum(one.sum() for one in self._resting())
+            idle = (one.sum() for one in self.weighting.of_heart_rate())
+            loss = loss + 0.0 * own.hr_bpm.sum() + 0.0 * sum(idle)
         self.step = Step(losses, loss, weights_2, cut, leaf)
         return loss
 
@@ -161,8 +140,8 @@ class TwoTasks(LightningModule):
         step = self.step
         if step.both and step.weights_2 is not None:
             if self._looks():
-                gradients = [_gradients(one, self.model.trunk, keep=True) for one in step.losses]
-                self.weighing.look(self._joined_gramian(gradients), step.weights_2)
+                found = [gradients(one, self.model.trunk, keep=True) for one in step.losses]
+                self.weighing.look(self._joined_gramian(found), step.weights_2)
             super().backward(loss, *args, **kwargs)
         elif step.both or step.leaf is not None:
             self._backward_by_gradients(step, loss)
@@ -182,15 +161,15 @@ class TwoTasks(LightningModule):
         at = [] if step.leaf is None else [step.leaf]
         last = len(step.losses) - 1
         found = [
-            _gradients(one, [*behind, *at], keep=number < last)
+            gradients(one, [*behind, *at], keep=number < last)
             for number, one in enumerate(step.losses)
         ]
         weights_2 = self._weights_of(step, found) if step.both else self.weighting.base_2[:1]
-        added = [_weighed(scale * weights_2, pieces) for pieces in zip(*found, strict=True)]
+        added = [weighed(scale * weights_2, pieces) for pieces in zip(*found, strict=True)]
         for weight, gradient in zip(behind, added, strict=False):
             if gradient is not None:
                 weight.grad = gradient if weight.grad is None else weight.grad + gradient
-        if step.cut is not None and step.leaf is not None:
+        if step.cut is not None and step.cut.requires_grad and step.leaf is not None:
             torch.autograd.backward(step.cut, added[-1])
 
     def _weights_of(self, step: Step, found: Sequence[Sequence[Tensor | None]]) -> Tensor:
@@ -200,7 +179,7 @@ class TwoTasks(LightningModule):
             gramian_22 = self._joined_gramian([one[: len(behind)] for one in found])
         else:  # the cut itself, of whose rows every process has its own
             n = this_process().n
-            (gramian_22,) = summed(gramian(*([_known(one[0]) / n] for one in found)))
+            (gramian_22,) = summed(gramian(*([known(one[0]) / n] for one in found)))
         base_2 = self.weighting.base_2
         weights_2: Tensor = base_2 * self.weighting(gramian_22 * torch.outer(base_2, base_2))
         self.weighing.add(torch.stack(list(step.losses)), weights_2)
@@ -208,12 +187,12 @@ class TwoTasks(LightningModule):
             self.weighing.look(gramian_22, weights_2)
         elif self._looks():
             before = self.model.trunk[: len(self.model.trunk) - len(behind)]
-            gradients = [
-                [*one[:-1], *_gradients(step.cut, before, given=one[-1], keep=True)]
+            whole = [
+                [*one[:-1], *gradients(step.cut, before, given=one[-1], keep=True)]
                 if before else one[:-1]
                 for one in found
             ]  # fmt: skip
-            self.weighing.look(self._joined_gramian(gradients), weights_2)
+            self.weighing.look(self._joined_gramian(whole), weights_2)
         return weights_2
 
     def _behind_cut(self) -> list[torch.nn.Parameter]:
@@ -227,18 +206,14 @@ class TwoTasks(LightningModule):
         """Whether the gradients of this step are looked at in order to tell of them."""
         return (int(self.weighting.step) - 1) % MEASURED_EVERY == 0
 
-    def _joined_gramian(self, gradients: Sequence[Sequence[Tensor | None]]) -> Tensor:
+    def _joined_gramian(self, of_weights: Sequence[Sequence[Tensor | None]]) -> Tensor:
         """Of the joined batch: the parts of a gradient that all processes have, added up."""
         n = this_process().n
-        known = [[piece / n for piece in one if piece is not None] for one in gradients]
-        return gramian(*(summed(*one) for one in known))
+        own = [[piece / n for piece in one if piece is not None] for one in of_weights]
+        return gramian(*(summed(*one) for one in own))
 
     def _rate_head(self) -> Iterable[torch.nn.Parameter]:
         return self.model.heart_rate.parameters() if self.model.heart_rate else ()
-
-    def _resting(self) -> list[torch.nn.Parameter]:
-        """What learns of heart rates only, beside the head."""
-        return self.weighting.of_heart_rate()
 
     def on_train_epoch_start(self) -> None:
         """Some weightings change from epoch to epoch."""
@@ -246,9 +221,10 @@ class TwoTasks(LightningModule):
 
     def on_before_optimizer_step(self, _optimizer: torch.optim.Optimizer) -> None:
         """What has no loss rests: a gradient of zero would let Adam's momentum move it."""
-        if self.head_rests:
-            for one in (*self._rate_head(), *self._resting()):
+        if not self.rates_known:
+            for one in (*self._rate_head(), *self.weighting.of_heart_rate()):
                 one.grad = None
+        self.rates_known = False
 
     def validation_step(self, batch: Batch, _number: int) -> None:
         """The same sums on the held-out part."""
@@ -294,34 +270,6 @@ def of_all(own: Output, batch: Batch) -> tuple[Output, Tensor, Tensor]:
         return Output(logit, None), emotion, hr_bpm
     logit, emotion, hr_bpm, answer = joined(*known, own.hr_bpm)
     return Output(logit, answer), emotion, hr_bpm
-
-
-def _gradients(
-    of: Tensor | None, weights: Sequence[Tensor], *, given: Tensor | None = None, keep: bool
-) -> tuple[Tensor | None, ...]:
-    """Gradients of a loss, or of a cut given its own; None for a weight that had no part.
-
-    In a window of one frame the recurrent layer starts from nothing, and its weights of the state
-    have none.
-    """
-    assert of is not None
-    return torch.autograd.grad(of, weights, given, retain_graph=keep, allow_unused=True)
-
-
-def _known(gradient: Tensor | None) -> Tensor:
-    assert gradient is not None
-    return gradient
-
-
-def _weighed(weights: Tensor, pieces: Sequence[Tensor | None]) -> Tensor | None:
-    """The sum of some gradients of one tensor, in single precision, in the tensor's own at last."""
-    known = [piece for piece in pieces if piece is not None]
-    if not known:
-        return None
-    whole = weights[0] * known[0].float()
-    for weight, piece in zip(weights[1:], known[1:], strict=True):
-        whole = whole + weight * piece.float()
-    return whole.to(known[0].dtype)
 
 
 class Sums:
