@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import combinations
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -51,6 +52,8 @@ ROWS = ROOT / "results" / "experiments.jsonl"
 HOW = ROOT / "results" / "experiments.json"
 PAGE, FIGURES = "experiments.md", "experiments"
 MOST_BYTES = 1_500_000
+FITS = 78
+"""Small letters in a line under a figure."""
 
 AS_TRAINED = ("last", "first", "every")
 """Epoch rules that look at no tested label, and those of a whole curve."""
@@ -375,11 +378,14 @@ def _note(group: Group, how: Mapping[str, Any]) -> str:
     protocols = list(
         dict.fromkeys(in_words(row.protocol) for row in group.rows if MINUS not in row.protocol)
     )
-    return (
+    data = (
         f"{'SYNTHETIC' if group.synthetic else 'real'}, {group.dataset}: "
         f"{max(row.n_subjects for row in group.rows)} persons, "
         f"{protocols[0] if len(protocols) == 1 else f'{len(protocols)} protocols'}, "
-        f"{'every epoch' if of_seeds else 'last epoch'}, {_seeds(how)};\n"
+        f"{'every epoch' if of_seeds else 'last epoch'}, {_seeds(how)};"
+    )
+    return (
+        f"{fill(data, FITS)}\n"
         f"95 % intervals{' over seeds' if of_seeds else ''}. "
         f"{group.experiment}, pulsefer {_list(how['version'])}"
     )

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pulsefer.experiments import input_kind, leakage, placebo
+from pulsefer.experiments import input_kind, leakage, placebo, weighting
 from pulsefer.experiments.budget import SIZES
 from pulsefer.experiments.experiment import FACE
+from pulsefer.experiments.weighting_trials import families
 from pulsefer.reports.groups import is_shuffled
 from pulsefer.reports.row import read
 from pulsefer.samples.split import LEAKY, PROTOCOLS
@@ -95,3 +96,36 @@ def test_knowing_the_clip_helps_with_persons_never_seen_and_not_with_clips_never
     assert nothing.low < 0.5 < nothing.high
     names = [specimen.name for specimen in leakage.specimens(SIZES["desk"])]
     assert names == [FACE.name, CLIP_LIGHT]
+
+
+WEIGHTING = {"experiment": "weighting", "dataset": weighting.TELLS.name}
+
+
+def test_the_more_a_heart_that_knows_is_weighed_the_better_and_a_placebo_is_not(rows):
+    curve = {**WEIGHTING, "metric": "balanced_accuracy", "x_name": "beta"}
+    much, little = (one(rows, system="static", x=beta, **curve) for beta in (1.0, 0.001))
+    assert much.low > little.high
+    for other in ("permuted_within", "subject_mean"):
+        assert one(rows, system=f"static, {other}", x=1.0, **curve).high < much.value
+    within = {**WEIGHTING, "metric": "difference_balanced_accuracy"}
+    assert one(rows, system="static, tuned − static, permuted_within, tuned", **within).low > 0
+
+
+def test_no_weighting_is_shown_to_beat_a_fixed_beta_that_was_looked_for(rows):
+    moving = [family for family in families("desk") if family.moves]
+    assert len(moving) == 8
+    for family in moving:
+        row = one(rows, system=f"static, tuned − {family.tuned}", **WEIGHTING,
+                  metric="difference_balanced_accuracy")  # fmt: skip
+        assert row.value > 0 or row.p > 0.05, family.name
+
+
+def test_every_method_learns_the_heart_rate_beside_the_emotion(rows):
+    rate = {**WEIGHTING, "dimension": "heart rate"}
+    for family in families("desk"):
+        if family.auxiliary == "true" and family.name != "STL":
+            found, mean = (
+                one(rows, system=family.tuned, metric=metric, **rate)
+                for metric in ("hr_rmse_bpm", "hr_rmse_train_mean_bpm")
+            )
+            assert found.value < mean.value, family.name
