@@ -6,6 +6,8 @@ for tasks of equal right; here one task only helps.
 
     pulsefer reproduce weighting --store DEAP --budget paper
 
+On a desk it takes about an hour on two cores.
+
 What is compared is not one setting but one way of looking for it. A *family* is a method with its
 trials, and every family has the same number. For every fold and seed the trial with the least
 cross-entropy on the held-out part of the training side is taken, and what that network says of the
