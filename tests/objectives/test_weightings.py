@@ -563,3 +563,25 @@ def test_names_of_other_libraries_are_understood(alias):
 def test_a_setting_that_means_nothing_is_refused(wish, said):
     with pytest.raises(ValueError, match=said):
         LossWeights(**wish)
+
+
+def steps_until_there(rate, losses):
+    """Until the ratio of the weights has come 90 % of its way, losses standing still."""
+    made = weighting("uw", log_var_rate=rate)
+    adam = torch.optim.Adam(made.param_groups())
+    way = math.log(losses[1] / losses[0])
+    for step in range(1, 10_000):
+        adam.zero_grad()
+        made(torch.tensor(losses)).backward()
+        adam.step()
+        emotion, heart_rate = (s.item() for s in made.log_vars)
+        if heart_rate - emotion > 0.9 * way:
+            return step
+    raise AssertionError("never")
+
+
+@pytest.mark.parametrize("losses", [(0.5, 75.0), (0.09, 9.0)])
+def test_uncertainties_at_the_networks_rate_take_longer_than_a_training(losses):
+    """As the class says; some 1,000 steps are the paper's 15 epochs of some 5,000 windows."""
+    assert 3000 < steps_until_there(0.001, losses) < 8000
+    assert 100 < steps_until_there(0.025, losses) < 700

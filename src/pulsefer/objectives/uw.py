@@ -32,8 +32,8 @@ class Uw(LossLevel):
 
     Alpha and beta cancel at the best s, so there are none here.
 
-    Choice: s has a learning rate of its own. At the network's 0.001 it takes some 4,000 to 8,000
-    steps to cover 90 % of the way, longer than a training of this network; at 0.025 some 200 to
+    Choice: s has a learning rate of its own. At the network's 0.001 it takes some 3,000 to 8,000
+    steps to cover 90 % of the way, longer than a training of this network; at 0.025 some 100 to
     700. And it may begin at the first batch's log L_i instead of at 0, which is "beta = 1".
 
     Args:
