@@ -184,7 +184,8 @@ def test_frame_by_frame_gives_what_the_whole_clip_gives(kind):
     with torch.inference_mode():
         for time in range(x.shape[1]):
             live, state = model.step(x[:, time], state)
-        torch.testing.assert_close(live, model(x), rtol=0, atol=1e-6)
+        # Not every processor's kernels round alike: some are off by a little more than 1e-6.
+        torch.testing.assert_close(live, model(x), rtol=0, atol=1e-5)
 
 
 def test_gradients_reach_every_weight():
