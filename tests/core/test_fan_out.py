@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -59,6 +60,20 @@ def test_an_address_where_nobody_listens_is_named_at_once(monkeypatch, address):
 def test_a_killed_process_is_an_instruction():
     with pytest.raises(BadInput, match=r"a worker: .*TerminatedWorkerError.* the same command"):
         first_of([1, 2], deadly(), workers=2)
+
+
+class Slowly(list):
+    """Two jobs that are given out at once, and one after their workers are gone."""
+
+    def __iter__(self):
+        yield from self[:2]
+        time.sleep(3)
+        yield from self[2:]
+
+
+def test_a_process_killed_while_jobs_are_given_out_is_the_same_instruction():
+    with pytest.raises(BadInput, match=r"a worker: .*TerminatedWorkerError.* the same command"):
+        first_of(Slowly([1, 2, 3]), deadly(), workers=2)
 
 
 @pytest.fixture(scope="module")

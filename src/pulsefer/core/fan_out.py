@@ -62,10 +62,12 @@ def fan_out(
         return
     from joblib import Parallel, delayed
 
-    numbered: Iterable[tuple[int, Result]] = Parallel(
-        n_jobs=min(workers, len(jobs)), return_as="generator_unordered"
-    )(delayed(_numbered)(function, number, job) for number, job in enumerate(jobs))
+    parallel = Parallel(n_jobs=min(workers, len(jobs)), return_as="generator_unordered")
     try:
+        # A worker may be gone before the last of the first jobs is given out: in here as well.
+        numbered: Iterable[tuple[int, Result]] = parallel(
+            delayed(_numbered)(function, number, job) for number, job in enumerate(jobs)
+        )
         yield from numbered
     except BrokenProcessPool as error:
         raise _lost(error) from error
