@@ -9,7 +9,7 @@ from pulsefer.core.errors import BadInput
 from pulsefer.faces.crop import CropConfig
 from pulsefer.faces.follow import FollowConfig
 from pulsefer.inference.analyzer import BASE_COLUMNS, AnalyzeConfig, Analyzer
-from pulsefer.inference.export import write_table
+from pulsefer.inference.tables import write_table
 
 
 def analysed(times_s, places_at=one_face, *, config=None, start_s=0.0, end_s=math.inf, **of_film):

@@ -9,7 +9,7 @@ from pulsefer.datasets.synthetic import Effects, draw_trials
 from pulsefer.datasets.synthetic_face import film
 from pulsefer.datasets.synthetic_pulse import beat_times_s
 from pulsefer.inference.analyzer import Analyzer
-from pulsefer.inference.export import write_table
+from pulsefer.inference.tables import write_table
 from pulsefer.media.video import encode
 
 HR_BPM = 77.0

@@ -11,7 +11,7 @@ from scripted_faces import HERE, Scripted, film, one_face, steady
 
 from pulsefer.core.errors import BadInput
 from pulsefer.inference.analyzer import BASE_COLUMNS, AnalyzeConfig, Analyzer
-from pulsefer.inference.export import write_table
+from pulsefer.inference.tables import write_table
 from pulsefer.models import checkpoint
 from pulsefer.models.crnn import Crnn, CrnnConfig
 from pulsefer.samples.window import WindowConfig, window

@@ -12,7 +12,7 @@ from pulsefer.app.console import OK, SKIPPED, next_step, problems_of, say
 from pulsefer.core.errors import Problem
 from pulsefer.core.progress import progress
 from pulsefer.inference.analyzer import Analyzer
-from pulsefer.inference.export import check_output, write_table
+from pulsefer.inference.tables import check_output, write_table
 from pulsefer.media.video import probe
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from pulsefer.datasets import deap, deap_check, deap_fake
 from pulsefer.datasets.synthetic import Effects
 from pulsefer.experiments.scoring import gather, leakage_gap
 from pulsefer.inference.analyzer import Analyzer
-from pulsefer.inference.export import write_table
+from pulsefer.inference.tables import write_table
 from pulsefer.models.crnn import CrnnConfig
 from pulsefer.reports.figures import heart_rate_trace, intervals, learning_curves
 from pulsefer.reports.page import Page, Picture, write_page
