@@ -206,3 +206,72 @@ def test_weights_that_cannot_be_those_of_a_cnn_are_refused(affect, spoil, found)
     for load in (checkpoint.load_frame_affect, checkpoint.load_cnn):
         with pytest.raises(BadInput, match=found):
             load(folder)
+
+
+# What config.json says of the files beside it
+
+
+def change(folder, **said):
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **said}))
+
+
+def test_the_description_names_its_weights_and_how_a_face_is_given(folder):
+    said = json.loads((folder / "config.json").read_text())
+    weights = (folder / "model.safetensors").read_bytes()
+    assert said["weights_sha256"] == hashlib.sha256(weights).hexdigest()
+    assert said["pixels"] == {"colours": "RGB", "range": [0.0, 1.0], "size_px": 64}
+    assert said["format"] == 1
+
+
+def test_weights_that_the_description_does_not_name_are_refused(folder):
+    tensors = load_file(folder / "model.safetensors")
+    tensors["feature.bias"] += 1e-6
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(BadInput, match="two networks"):
+        checkpoint.load(folder)
+
+
+def test_a_folder_from_before_these_were_said_still_loads(folder):
+    path = folder / "config.json"
+    said = json.loads(path.read_text())
+    for name in ("weights_sha256", "pixels", "format"):
+        del said[name]
+    path.write_text(json.dumps(said))
+    assert checkpoint.load(folder).config.input == "both"
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ({"format": 2}, '"format": 1, found 2'),
+        ({"format": "new"}, '"format": 1, found "new"'),
+        ({"pixels": {"colours": "BGR", "range": [0.0, 1.0], "size_px": 64}}, '"colours": "RGB"'),
+        ({"weights_sha256": "0" * 64}, '"weights_sha256": \'0000'),
+        ({"dropout": float("nan")}, "NaN, which is no number"),
+        ({"about": {"windows": float("inf")}}, "Infinity, which is no number"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_its_key(folder, said, named):
+    change(folder, **said)
+    with pytest.raises(BadInput, match=named):
+        checkpoint.load(folder)
+
+
+def test_a_description_nested_without_end_is_refused(folder):
+    (folder / "config.json").write_text("[" * 100_000)
+    with pytest.raises(BadInput, match=r"config\.json"):
+        checkpoint.load(folder)
+
+
+def test_a_pickle_instead_of_weights_is_named_and_not_opened(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(BadInput, match=r"pytorch_model\.bin, which could run code"):
+        checkpoint.load(folder)
+
+
+def test_the_picture_of_the_card_is_kept_and_replaced_with_the_folder(folder):
+    checkpoint.save(Crnn(), folder, card="", reliability=b"<svg/>")
+    assert (folder / "reliability.svg").read_bytes() == b"<svg/>"
+    checkpoint.save(Crnn(), folder, card="")
+    assert not (folder / "reliability.svg").exists()

@@ -208,7 +208,8 @@ def test_the_papers_network_is_described_as_before_there_was_a_choice(tmp_path):
     assert '"recurrent":"lstm"' in canonical_json(CrnnConfig(recurrent="lstm"))
     checkpoint.save(Crnn(), Path(tmp_path / "model"), card="card")
     assert set(json.loads((tmp_path / "model" / "config.json").read_text())) == {
-        "about", "architecture", "dropout", "heart_rate", "input",
+        "about", "architecture", "dropout", "format", "heart_rate", "input", "pixels",
+        "weights_sha256",
     }  # fmt: skip
 
 

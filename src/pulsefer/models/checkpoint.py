@@ -1,7 +1,14 @@
-"""A network in a folder: `model.safetensors`, `config.json`, `README.md`.
+"""A network in a folder: `model.safetensors`, `config.json`, `README.md`, `reliability.svg`.
 
 These are the names that the Hugging Face hub knows, so the folder can be uploaded as it is. Nothing
-here goes to the network, and nothing in the folder is executed.
+here goes to the network, and nothing in the folder is executed. `config.json` holds
+
+architecture    which network this is
+format          of this file, 1; a reader refuses a later one
+weights_sha256  of model.safetensors
+pixels          what a face is when it is given to the network: colours, range, size_px
+input ...       the settings of the network, `CrnnConfig` or `FrameAffectConfig`
+about           what a user has to know; of a run's network, `models.artefact` reads it
 """
 
 from __future__ import annotations
@@ -20,12 +27,17 @@ from torch import Tensor, nn
 from pulsefer.core.errors import BadInput
 from pulsefer.core.files import whole_folder
 from pulsefer.core.fingerprint import canonical_json
-from pulsefer.models.crnn import Crnn, CrnnConfig
+from pulsefer.models.crnn import FACE_PX, Crnn, CrnnConfig
 from pulsefer.models.frame_affect import FrameAffect, FrameAffectConfig
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "README.md"
+RELIABILITY = "reliability.svg"
+FORMAT = 1
+PIXELS: Mapping[str, Any] = {"colours": "RGB", "range": [0.0, 1.0], "size_px": FACE_PX}
+"""How the networks here take a face (`models.pixels.to_float`)."""
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 MODEL = "model"
 """Where a run keeps its network."""
 
@@ -61,6 +73,7 @@ def save(
     *,
     card: str,
     about: Mapping[str, Any] | None = None,
+    reliability: bytes | None = None,
 ) -> None:
     """Write the folder whole or not at all; what stood there before is replaced.
 
@@ -70,13 +83,15 @@ def save(
         card: The model card, Markdown.
         about: What else a user of the network has to know (dimension, length of a window, rate of
             the frames): plain values, given back by `about`.
+        reliability: SVG of how the probabilities hold, for the card to show; None where there is
+            none.
 
     Raises:
         BadInput: the folder holds something else, which would be lost.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as in_bytes
 
-    others = {path.name for path in folder.glob("*")} - {WEIGHTS, CONFIG, CARD}
+    others = {path.name for path in folder.glob("*")} - {WEIGHTS, CONFIG, CARD, RELIABILITY}
     if others or (folder.exists() and not folder.is_dir()):
         raise BadInput(
             str(folder),
@@ -84,32 +99,38 @@ def save(
             found=", ".join(sorted(others)[:4]) or "a file",
             remedy="give another folder: this one would be replaced",
         )
+    tensors = {
+        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
+    }
+    weights = in_bytes(tensors, metadata={"format": "pt"})
     config = {
         "architecture": CRNN if isinstance(model, Crnn) else FRAME_AFFECT,
+        "format": FORMAT,
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "pixels": PIXELS,
         **json.loads(canonical_json(model.config)),
         "about": dict(about or {}),
     }
     text = json.dumps(config, indent=2, sort_keys=True, allow_nan=False)
-    tensors = {
-        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
-    }
     with whole_folder(folder) as part:
-        save_file(tensors, part / WEIGHTS, metadata={"format": "pt"})
-        (part / CONFIG).write_text(text + "\n", encoding="utf-8")
-        (part / CARD).write_text(card, encoding="utf-8")
+        (part / WEIGHTS).write_bytes(weights)
+        (part / CONFIG).write_bytes(f"{text}\n".encode())
+        (part / CARD).write_bytes(card.encode())
+        if reliability is not None:
+            (part / RELIABILITY).write_bytes(reliability)
 
 
 def load(folder: Path) -> Crnn:
     """The network as it was saved, on the CPU, in `eval()`.
 
     Raises:
-        BadInput: a file is missing, damaged, of another network, or holds numbers that are not
-            finite.
+        BadInput: a file is missing, damaged, of another network or a later version, holds numbers
+            that are not finite, or the weights are not those that config.json was written with.
     """
-    values = _read(folder, CRNN)
+    values = described(folder, CRNN)
     with torch.device("meta"):
         empty = Crnn(_config(folder, values, CrnnConfig))
-    return _filled(empty, folder)
+    return _filled(empty, folder, values)
 
 
 def load_frame_affect(folder: Path) -> FrameAffect:
@@ -118,10 +139,10 @@ def load_frame_affect(folder: Path) -> FrameAffect:
     Raises:
         BadInput: as `load`.
     """
-    values = _read(folder, FRAME_AFFECT)
+    values = described(folder, FRAME_AFFECT)
     with torch.device("meta"):
         empty = FrameAffect(_config(folder, values, FrameAffectConfig))
-    return _filled(empty, folder)
+    return _filled(empty, folder, values)
 
 
 def load_cnn(path: Path) -> CnnWeights:
@@ -135,7 +156,7 @@ def load_cnn(path: Path) -> CnnWeights:
     """
     path = Path(path)
     folder = path / MODEL if (path / MODEL / CONFIG).is_file() else path
-    values = _read(folder, CRNN, FRAME_AFFECT)
+    values = described(folder, CRNN, FRAME_AFFECT)
     with torch.device("meta"):
         if values["architecture"] == CRNN:
             empty: nn.Module = Crnn(config := _config(folder, values, CrnnConfig))
@@ -150,7 +171,7 @@ def load_cnn(path: Path) -> CnnWeights:
             found=f'input "{looks_at}"',
             remedy="take one that was pre-trained on single pictures",
         )
-    tensors, sha256 = _tensors(folder, empty)
+    tensors, sha256 = _tensors(folder, empty, values)
     cnn = {name.removeprefix("cnn."): tensors[name] for name in tensors if name.startswith("cnn.")}
     return CnnWeights(cnn, sha256, dict(values["about"]))
 
@@ -161,23 +182,25 @@ def about(folder: Path) -> dict[str, Any]:
     Raises:
         BadInput: as `load`.
     """
-    return dict(_read(folder, CRNN, FRAME_AFFECT)["about"])
+    return dict(described(folder, CRNN, FRAME_AFFECT)["about"])
 
 
-def _filled(empty: Network, folder: Path) -> Network:
+def _filled(empty: Network, folder: Path, values: Mapping[str, Any]) -> Network:
     """A network that was built without memory, so that no random number was drawn, as saved."""
-    tensors, _ = _tensors(folder, empty)
+    tensors, _ = _tensors(folder, empty, values)
     model = empty.to_empty(device="cpu")
     model.load_state_dict(tensors)
     return model.eval()
 
 
-def _tensors(folder: Path, empty: nn.Module) -> tuple[dict[str, Tensor], str]:
-    """Weights that fit the network, and the SHA-256 of their file."""
+def _tensors(
+    folder: Path, empty: nn.Module, values: Mapping[str, Any]
+) -> tuple[dict[str, Tensor], str]:
+    """Weights that fit the network and its description, and the SHA-256 of their file."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    path = _file(folder / WEIGHTS)
+    path = file_of(folder / WEIGHTS)
     try:
         content = path.read_bytes()  # not mapped: the file may be replaced while they are in use
         tensors = load(content)
@@ -207,14 +230,26 @@ def _tensors(folder: Path, empty: nn.Module) -> tuple[dict[str, Tensor], str]:
                 if value.dtype == torch.float32
                 else f"{name} in {value.dtype}",
             )
-    return tensors, hashlib.sha256(content).hexdigest()
+    sha256 = hashlib.sha256(content).hexdigest()
+    told = values.get("weights_sha256", sha256)  # folders did not always say
+    if told != sha256:
+        raise BadInput(
+            str(path),
+            expected=f'the file that {CONFIG} names, "weights_sha256": {told!r}',
+            found=sha256,
+            remedy="copy the whole folder again: weights and description are of two networks",
+        )
+    return tensors, sha256
 
+
+OWN = ("architecture", "format", "weights_sha256", "pixels", "about")
+"""Keys of `config.json` that are no settings of a network."""
 
 Config = TypeVar("Config", CrnnConfig, FrameAffectConfig)
 
 
 def _config(folder: Path, values: Mapping[str, Any], kind: type[Config]) -> Config:
-    given = {k: v for k, v in values.items() if k not in ("architecture", "about")}
+    given = {k: v for k, v in values.items() if k not in OWN}
     try:
         return kind(**given)
     except (TypeError, ValueError) as error:
@@ -224,12 +259,20 @@ def _config(folder: Path, values: Mapping[str, Any], kind: type[Config]) -> Conf
         ) from error
 
 
-def _read(folder: Path, *wanted: str) -> dict[str, Any]:
-    """The description of a network of one of the wanted kinds."""
-    path = _file(folder / CONFIG)
+def described(folder: Path, *wanted: str) -> dict[str, Any]:
+    """All that `config.json` says of a network of one of the wanted kinds.
+
+    Args:
+        folder: Of the network.
+        wanted: `CRNN`, `FRAME_AFFECT` or both.
+
+    Raises:
+        BadInput: no such file, no description of such a network, or one of a later format.
+    """
+    path = file_of(folder / CONFIG)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise BadInput(str(path), expected="JSON", found=str(error)) from error
     kind = values.get("architecture") if isinstance(values, dict) else type(values).__name__
     if kind not in wanted:
@@ -239,18 +282,38 @@ def _read(folder: Path, *wanted: str) -> dict[str, Any]:
             found=str(kind),
             remedy=INSTEAD.get(str(kind), "this folder holds another kind of model"),
         )
-    if not isinstance(values.setdefault("about", {}), dict):
-        raise BadInput(str(path), expected='an object as "about"', found=str(values["about"]))
     result: dict[str, Any] = values
+    if not isinstance(result.setdefault("about", {}), dict):
+        raise BadInput(str(path), expected='an object as "about"', found=str(result["about"]))
+    for name, only in (("format", FORMAT), ("pixels", dict(PIXELS))):
+        if result.get(name, only) != only:
+            raise BadInput(
+                str(path),
+                expected=f'"{name}": {json.dumps(only)}',
+                found=json.dumps(result[name])[:80],
+                remedy="it was saved by another version of pulsefer: install that one",
+            )
     return result
 
 
-def _file(path: Path) -> Path:
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name}, which is no number")
+
+
+def file_of(path: Path) -> Path:
+    """The same path, if there is a file.
+
+    Raises:
+        BadInput: there is none; a pickle that stands there instead is named.
+    """
     if not path.is_file():
+        pickled = sorted(one.name for one in path.parent.glob("*") if one.suffix in PICKLES)
         raise BadInput(
             str(path),
             expected="a file of a saved network",
-            found="no such file",
+            found=f"no such file, but {pickled[0]}, which could run code and is never opened"
+            if pickled
+            else "no such file",
             remedy=f"give the folder that holds {WEIGHTS} and {CONFIG}",
         )
     return path
