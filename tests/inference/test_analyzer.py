@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from scripted_faces import HERE, Scripted, film, one_face, steady, two_faces
 
-from pulsefer.core.errors import BadInput
 from pulsefer.faces.crop import CropConfig
 from pulsefer.faces.follow import FollowConfig
 from pulsefer.inference.analyzer import BASE_COLUMNS, AnalyzeConfig, Analyzer
@@ -163,18 +162,6 @@ def test_settings_that_make_no_sense_are_refused(wrong):
         AnalyzeConfig(**wrong)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_a_table_comes_back_from_its_file(tmp_path, suffix):
-    table = analysed(steady(6), two_faces)
-    path = tmp_path / f"table{suffix}"
-    write_table(table, path)
-    back = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
-    assert tuple(back.columns) == BASE_COLUMNS
-    pd.testing.assert_frame_equal(back, table, check_dtype=False, rtol=1e-5)
-    write_table(table, tmp_path / f"again{suffix}")
-    assert (tmp_path / f"again{suffix}").read_bytes() == path.read_bytes()
-
-
 def test_how_a_table_was_made_travels_with_its_parquet(tmp_path):
     table = analysed(steady(2))
     write_table(table, tmp_path / "table.parquet")
@@ -184,16 +171,3 @@ def test_how_a_table_was_made_travels_with_its_parquet(tmp_path):
     assert about["detector"] == "scripted"
     assert about["config"]["follow"]["crop"]["size_px"] == 64
     assert about["models"] == []
-
-
-@pytest.mark.parametrize("name", ["table.xlsx", "table", "table.csv.gz"])
-def test_another_kind_of_file_is_refused_by_name(tmp_path, name):
-    with pytest.raises(BadInput, match=r"\.csv or \.parquet"):
-        write_table(analysed(steady(1)), tmp_path / name)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_is_no_output(tmp_path):
-    (tmp_path / "there.csv").mkdir()
-    with pytest.raises(BadInput, match="found a folder"):
-        write_table(analysed(steady(1)), tmp_path / "there.csv")
