@@ -1,6 +1,6 @@
 """What a trained network has to say of itself: how faces are given to it, and what it is worth.
 
-`config.json` of a run's network, below "about" (the rest: `models.checkpoint`):
+`config.json` of a run's network, below "about" (the rest: `models.description`):
 
 store.follow.crop.size_px     side of the face picture, pixels
 store.follow.crop.top         upper edge above the line of the eyes, in parts of the distance from
@@ -38,8 +38,7 @@ from pulsefer.core.errors import BadInput
 from pulsefer.core.fingerprint import sha256_file
 from pulsefer.core.label import THRESHOLDS, Threshold
 from pulsefer.core.types import DataKind
-from pulsefer.models import checkpoint
-from pulsefer.models.crnn import FACE_PX
+from pulsefer.models.description import CONFIG, CRNN, FACE_PX, WEIGHTS, described, file_of
 
 KINDS: tuple[DataKind, ...] = get_args(DataKind)
 MOST_FRAMES = 10_000
@@ -132,8 +131,8 @@ class Artefact:
                 names it.
         """
         folder = Path(folder)
-        values = checkpoint.described(folder, checkpoint.CRNN)
-        say = _Said(folder / checkpoint.CONFIG, values)
+        values = described(folder, CRNN)
+        say = _Said(folder / CONFIG, values)
         follow = say.at("about.store.follow", dict, expected="an object")
         calibration = say.at("about.calibration", dict, expected="an object", default={})
         threshold = say.at(
@@ -169,7 +168,7 @@ class Artefact:
             fingerprint=say.word("about.fingerprint"),
             version=say.word("about.version", UNKNOWN),
             weights_sha256=say.word("weights_sha256", "")
-            or sha256_file(checkpoint.file_of(folder / checkpoint.WEIGHTS)),
+            or sha256_file(file_of(folder / WEIGHTS)),
         )  # fmt: skip
 
 

@@ -1,14 +1,8 @@
 """A network in a folder: `model.safetensors`, `config.json`, `README.md`, `reliability.svg`.
 
 These are the names that the Hugging Face hub knows, so the folder can be uploaded as it is. Nothing
-here goes to the network, and nothing in the folder is executed. `config.json` holds
-
-architecture    which network this is
-format          of this file, 1; a reader refuses a later one
-weights_sha256  of model.safetensors
-pixels          what a face is when it is given to the network: colours, range, size_px
-input ...       the settings of the network, `CrnnConfig` or `FrameAffectConfig`
-about           what a user has to know; of a run's network, `models.artefact` reads it
+here goes to the network, and nothing in the folder is executed. What `config.json` holds is said in
+`models.description`.
 """
 
 from __future__ import annotations
@@ -27,27 +21,27 @@ from torch import Tensor, nn
 from pulsefer.core.errors import BadInput
 from pulsefer.core.files import whole_folder
 from pulsefer.core.fingerprint import canonical_json
-from pulsefer.models.crnn import FACE_PX, Crnn, CrnnConfig
+from pulsefer.models.crnn import Crnn, CrnnConfig
+from pulsefer.models.description import (
+    CARD,
+    CONFIG,
+    CRNN,
+    FORMAT,
+    FRAME_AFFECT,
+    MODEL,
+    OWN,
+    PIXELS,
+    RELIABILITY,
+    WEIGHTS,
+    described,
+    file_of,
+)
 from pulsefer.models.frame_affect import FrameAffect, FrameAffectConfig
 
-WEIGHTS = "model.safetensors"
-CONFIG = "config.json"
-CARD = "README.md"
-RELIABILITY = "reliability.svg"
-FORMAT = 1
-PIXELS: Mapping[str, Any] = {"colours": "RGB", "range": [0.0, 1.0], "size_px": FACE_PX}
-"""How the networks here take a face (`models.pixels.to_float`)."""
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-MODEL = "model"
-"""Where a run keeps its network."""
-
-CRNN = "pulsefer.Crnn"
-FRAME_AFFECT = "pulsefer.FrameAffect"
-INSTEAD = {
-    CRNN: "this is a whole network for clips: use `pulsefer analyze --model`",
-    FRAME_AFFECT: "this is a pre-trained CNN: use `pulsefer train STORE --cnn`",
-}
-"""What to do with a folder that holds one, where the other was asked for."""
+__all__ = [
+    "CARD", "CONFIG", "CRNN", "FRAME_AFFECT", "MODEL", "RELIABILITY", "WEIGHTS",
+    "CnnWeights", "about", "described", "file_of", "load", "load_cnn", "load_frame_affect", "save",
+]  # fmt: skip
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -242,9 +236,6 @@ def _tensors(
     return tensors, sha256
 
 
-OWN = ("architecture", "format", "weights_sha256", "pixels", "about")
-"""Keys of `config.json` that are no settings of a network."""
-
 Config = TypeVar("Config", CrnnConfig, FrameAffectConfig)
 
 
@@ -257,63 +248,3 @@ def _config(folder: Path, values: Mapping[str, Any], kind: type[Config]) -> Conf
         raise BadInput(
             str(folder / CONFIG), expected=f"the fields {fields}", found=str(error)
         ) from error
-
-
-def described(folder: Path, *wanted: str) -> dict[str, Any]:
-    """All that `config.json` says of a network of one of the wanted kinds.
-
-    Args:
-        folder: Of the network.
-        wanted: `CRNN`, `FRAME_AFFECT` or both.
-
-    Raises:
-        BadInput: no such file, no description of such a network, or one of a later format.
-    """
-    path = file_of(folder / CONFIG)
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(str(path), expected="JSON", found=str(error)) from error
-    kind = values.get("architecture") if isinstance(values, dict) else type(values).__name__
-    if kind not in wanted:
-        raise BadInput(
-            str(path),
-            expected=" or ".join(f'"architecture": "{name}"' for name in wanted),
-            found=str(kind),
-            remedy=INSTEAD.get(str(kind), "this folder holds another kind of model"),
-        )
-    result: dict[str, Any] = values
-    if not isinstance(result.setdefault("about", {}), dict):
-        raise BadInput(str(path), expected='an object as "about"', found=str(result["about"]))
-    for name, only in (("format", FORMAT), ("pixels", dict(PIXELS))):
-        if result.get(name, only) != only:
-            raise BadInput(
-                str(path),
-                expected=f'"{name}": {json.dumps(only)}',
-                found=json.dumps(result[name])[:80],
-                remedy="it was saved by another version of pulsefer: install that one",
-            )
-    return result
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name}, which is no number")
-
-
-def file_of(path: Path) -> Path:
-    """The same path, if there is a file.
-
-    Raises:
-        BadInput: there is none; a pickle that stands there instead is named.
-    """
-    if not path.is_file():
-        pickled = sorted(one.name for one in path.parent.glob("*") if one.suffix in PICKLES)
-        raise BadInput(
-            str(path),
-            expected="a file of a saved network",
-            found=f"no such file, but {pickled[0]}, which could run code and is never opened"
-            if pickled
-            else "no such file",
-            remedy=f"give the folder that holds {WEIGHTS} and {CONFIG}",
-        )
-    return path

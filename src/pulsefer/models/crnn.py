@@ -16,10 +16,9 @@ from torch import Tensor, nn
 from pulsefer.core.fingerprint import SAID_IF_CHANGED
 from pulsefer.models.conv_gru import ConvGru
 from pulsefer.models.conv_lstm import ConvLstm
+from pulsefer.models.description import FACE_PX as FACE_PX
 from pulsefer.models.pixels import CHANNELS, Input, network_input
 
-FACE_PX = 64
-"""Width and height of the face picture. Paper: "resize facial images to 64x64" (Sec. IV-B)."""
 STATE_CHANNELS = 128
 FEATURES = 16
 MAP_PX = 6
