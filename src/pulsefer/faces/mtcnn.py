@@ -1,31 +1,30 @@
-"""Face detection by MTCNN (Zhang et al., IEEE Signal Processing Letters 2016) in plain PyTorch.
+"""Face detection by MTCNN (Zhang et al., IEEE Signal Processing Letters 2016).
 
 Three networks in a row, each with fewer and better boxes: `pnet` slides over a pyramid of the
 picture, `rnet` looks at what is left at 24x24 px, `onet` decides at 48x48 px and gives landmarks.
+They compute in PyTorch or in ONNX Runtime; everything around them is NumPy.
 
 Shape suffixes: B boxes, C channels, H height, W width.
 """
 
 from __future__ import annotations
 
-import functools
+import itertools
 import math
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.faces import weights
-from pulsefer.faces.boxes import Share, strongest
+from pulsefer.faces.boxes import strongest
 from pulsefer.faces.detector import Detector, Face, check_image
-from pulsefer.faces.networks import onet, pnet, rnet
+from pulsefer.faces.nets import Nets
 
 __all__ = ["Detector", "Face", "Mtcnn"]
+
+Boxes = NDArray[np.float64]
 
 WINDOW_PX: Final = 12
 """What `pnet` sees at once."""
@@ -41,6 +40,8 @@ SAME_FACE: Final = 0.5
 them (0.7), at twice the cost and, on real clips, without one face more."""
 MOST_PROPOSALS: Final = 256
 """Choice: the best so many boxes go on, so that a picture of noise cannot take minutes."""
+MOST_IN_UINT16: Final = 16
+"""255 times the square of this is the largest sum that two bytes hold."""
 ROUNDING_PX: Final = 1 / 64
 """Choice: results are rounded to this. The last bits of a convolution depend on the processor and
 the number of threads; a crop must not."""
@@ -64,12 +65,16 @@ class Mtcnn:
         *,
         min_face_fraction: float = 0.15,
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
+        nets: Nets | None = None,
     ) -> None:
         """Read the weights.
 
         Args:
             min_face_fraction: Side of the smallest face, in parts of the picture's height.
             thresholds: Lowest score that each of the three networks lets pass.
+            nets: The same networks computed elsewhere (`onnx_nets`); None is PyTorch. The
+                fingerprint does not tell them apart: they have the same weights, and differ by
+                less than what results are rounded to.
 
         Raises:
             BadInput: the weights are absent or not the expected ones.
@@ -88,10 +93,11 @@ class Mtcnn:
                 "thresholds": thresholds,
             }
         )
-        where: Path = weights.folder()
-        self._pnet = pnet(weights.read("pnet", where))
-        self._rnet = rnet(weights.read("rnet", where))
-        self._onet = onet(weights.read("onet", where))
+        if nets is None:
+            from pulsefer.faces.networks import torch_nets
+
+            nets = torch_nets()
+        self._nets = nets
 
     def detect(self, image: NDArray[np.uint8]) -> list[Face]:
         """Find the faces of one picture.
@@ -108,11 +114,9 @@ class Mtcnn:
         check_image(image)
         min_face_px = max(SMALLEST_FACE_PX, self.min_face_fraction * image.shape[0])
         factor = max(1, round(min_face_px / FINEST_PX))
-        min_face_px /= factor
-        with torch.inference_mode():
-            picture = _Areas(image, factor)
-            boxes = self._refine(picture, self._propose(picture, min_face_px))
-            return self._decide(picture, boxes, factor, np.zeros(2))
+        picture = _Areas(image, factor)
+        boxes = self._refine(picture, self._propose(picture, min_face_px / factor))
+        return self._decide(picture, boxes, factor, np.zeros(2))
 
     def refine(self, image: NDArray[np.uint8], face: Face) -> Face | None:
         """Look for one face where it was a moment ago: the last network alone, five times as fast.
@@ -128,7 +132,7 @@ class Mtcnn:
             BadInput: not a (H, W, 3) uint8 picture.
         """
         check_image(image)
-        square = _square(torch.from_numpy(face.corners_px)[None]).numpy()
+        square = _square(face.corners_px[None])
         factor = max(1, int(float(square[0, 2] - square[0, 0]) / (2 * FINEST_PX)))
         left, upper = (max(0, math.floor(edge) - factor) for edge in square[0, :2].tolist())
         right, lower = (math.ceil(edge) + factor for edge in square[0, 2:].tolist())
@@ -136,41 +140,43 @@ class Mtcnn:
         if min(part.shape[:2]) < factor:
             return None
         corner = np.array([left, upper], dtype=np.float64)
-        with torch.inference_mode():
-            local = torch.from_numpy((square - np.tile(corner, 2)) / factor)
-            faces = self._decide(_Areas(part, factor), local, factor, corner)
+        local = (square - np.tile(corner, 2)) / factor
+        faces = self._decide(_Areas(part, factor), local, factor, corner)
         return faces[0] if faces else None
 
-    def _propose(self, picture: _Areas, min_face_px: float) -> Tensor:
+    def _propose(self, picture: _Areas, min_face_px: float) -> Boxes:
         """Boxes (B, 4) from every level of the pyramid."""
-        scores, boxes, shifts = [torch.zeros(0)], [torch.zeros(0, 4)], [torch.zeros(0, 4)]
-        whole = torch.tensor([[0, 0, picture.width, picture.height]], dtype=torch.float64)
+        scores, boxes, shifts = [], [np.zeros((0, 4))], [np.zeros((0, 4))]
+        whole = np.array([[0.0, 0.0, picture.width, picture.height]])
         scale = WINDOW_PX / min_face_px
         while min(picture.height, picture.width) * scale >= WINDOW_PX:
             rows, columns = math.ceil(picture.height * scale), math.ceil(picture.width * scale)
-            score, shift, _ = self._pnet(picture.look(whole, rows, columns))
-            row, column = (score[0] >= self.thresholds[0]).nonzero(as_tuple=True)
-            step = torch.tensor([picture.width / columns, picture.height / rows])
-            corner = torch.stack([column, row], dim=1) * (STRIDE_PX * step)
-            scores.append(score[0, row, column])
-            boxes.append(torch.cat([corner, corner + WINDOW_PX * step], dim=1))
-            shifts.append(shift[0, :, row, column].T)
+            answer = self._nets.pnet(picture.look(whole, rows, columns))
+            row, column = np.nonzero(answer.score[0] >= self.thresholds[0])
+            step = np.array([picture.width / columns, picture.height / rows], np.float32)
+            corner = np.stack([column, row], axis=1).astype(np.float32) * (STRIDE_PX * step)
+            scores.append(answer.score[0, row, column])
+            boxes.append(np.concatenate([corner, corner + WINDOW_PX * step], axis=1))
+            shifts.append(answer.shift[0][:, row, column].T.astype(np.float64))
             scale *= PYRAMID_STEP
-        score, box, shift = torch.cat(scores), torch.cat(boxes).double(), torch.cat(shifts)
-        best = score.argsort(descending=True, stable=True)[:MOST_PROPOSALS]
-        best = best[_stay(box[best], score[best], most=SAME_FACE)]
-        return _square(_shifted(box[best], shift[best]))
+        score = np.concatenate([np.zeros(0), *scores])
+        best = np.argsort(-score, kind="stable")[:MOST_PROPOSALS]
+        box, shift = np.concatenate(boxes)[best], np.concatenate(shifts)[best]
+        stay = strongest(box, score[best], most=SAME_FACE)
+        return _square(_shifted(box[stay], shift[stay]))
 
-    def _refine(self, picture: _Areas, boxes: Tensor) -> Tensor:
+    def _refine(self, picture: _Areas, boxes: Boxes) -> Boxes:
         """The boxes that the second network believes, corrected, without doubles."""
-        score, shift, _ = self._rnet(picture.look(boxes, 24, 24))
+        if not len(boxes):
+            return boxes
+        score, shift, _ = self._nets.rnet(picture.look(boxes, 24, 24))
         believed = score >= self.thresholds[1]
-        boxes, scores, shift = boxes[believed], score[believed].double(), shift[believed]
-        stay = _stay(boxes, scores, most=SAME_FACE)
+        boxes, scores, shift = boxes[believed], score[believed].astype(np.float64), shift[believed]
+        stay = strongest(boxes, scores, most=SAME_FACE)
         return _square(_shifted(boxes[stay], shift[stay]))
 
     def _decide(
-        self, picture: _Areas, boxes: Tensor, factor: int, corner: NDArray[np.float64]
+        self, picture: _Areas, boxes: Boxes, factor: int, corner: NDArray[np.float64]
     ) -> list[Face]:
         """Faces of the boxes that the third network believes, in pixels of the full picture.
 
@@ -180,17 +186,17 @@ class Mtcnn:
             factor: Pixels of the full picture per pixel of `picture`.
             corner: (2,) in pixels of the full picture.
         """
-        answer = self._onet(picture.look(boxes, 48, 48))
-        assert answer.points is not None
-        # From here on there are few boxes, and NumPy starts its operations sooner than PyTorch.
-        believed = answer.score.numpy() >= self.thresholds[2]
-        scores = answer.score.numpy()[believed].astype(np.float64)
-        origin_B2, end_B2 = np.split(boxes.numpy()[believed], 2, axis=1)
+        if not len(boxes):
+            return []
+        score, shift, points = self._nets.onet(picture.look(boxes, 48, 48))
+        assert points is not None
+        believed = score >= self.thresholds[2]
+        boxes, scores = boxes[believed], score[believed].astype(np.float64)
+        origin_B2, end_B2 = np.split(boxes, 2, axis=1)
         size_B2 = end_B2 - origin_B2
-        points_B25 = answer.points.numpy()[believed].reshape(-1, 2, 5)
+        points_B25 = points[believed].reshape(-1, 2, 5)
         landmarks = origin_B2[:, None] + size_B2[:, None] * points_B25.swapaxes(1, 2)
-        shift = answer.shift.numpy()[believed]
-        corners = boxes.numpy()[believed] + shift * np.tile(size_B2, 2)
+        corners = _shifted(boxes, shift[believed])
         faces = []
         for index in strongest(corners, scores, most=0.7, of="smaller").tolist():
             left, upper, right, lower = _rounded(corners[index] * factor + np.tile(corner, 2))
@@ -211,65 +217,86 @@ class _Areas:
     """A picture that gives the mean of any rectangle at once, from a table of running sums."""
 
     def __init__(self, image: NDArray[np.uint8], factor: int) -> None:
-        self.height, self.width = image.shape[0] // factor, image.shape[1] // factor
-        whole = image[: self.height * factor, : self.width * factor]
-        pixels = torch.from_numpy(whole.astype(np.float32, order="C"))
-        # Plain additions: several times as fast as pooling, and exact.
-        rows = pixels.view(self.height, factor, self.width * factor * 3).unbind(1)
-        columns = _sum(rows).view(self.height, self.width, factor, 3).unbind(2)
-        picture = _sum(columns) / factor**2
+        height, width = image.shape[0] // factor, image.shape[1] // factor
+        self.height, self.width = height, width
+        whole = image[: height * factor, : width * factor]
+        # Whole numbers, row by row and colour by colour: a fraction of the time of one `sum`.
+        kind = np.uint16 if factor <= MOST_IN_UINT16 else np.uint32
+        rows = np.zeros((height, width * factor, 3), kind)
+        for row in range(factor):
+            rows += whole[row::factor]
+        sums_CHW = np.zeros((3, height, width), kind)
+        for column in range(factor):
+            for colour in range(3):
+                sums_CHW[colour] += rows[:, column::factor, colour]
         # Sums reach 1e8 and are subtracted from each other: single precision would not do.
-        sums = picture.permute(2, 0, 1).double().cumsum(1).cumsum(2)
-        self.sums_1CHW = nn.functional.pad(sums, (1, 0, 1, 0))[None]
+        if factor & (factor - 1):
+            means_CHW = sums_CHW.astype(np.float32) / factor**2
+            along = np.cumsum(means_CHW, axis=2, dtype=np.float64)
+        else:  # the same, several times as fast: a power of two takes no bit from a whole number
+            along = np.cumsum(sums_CHW, axis=2, dtype=np.uint32) / factor**2
+        self.sums_CHW = np.zeros((3, height + 1, width + 1))
+        self.sums_CHW[:, 1:, 1:] = along
+        for upper, lower in itertools.pairwise(self.sums_CHW.swapaxes(0, 1)):
+            lower += upper
 
-    def look(self, boxes: Tensor, rows: int, columns: int) -> Tensor:
+    def look(self, boxes: Boxes, rows: int, columns: int) -> NDArray[np.float32]:
         """Every box as a picture of (rows, columns) area means, as the networks want it.
 
         Args:
-            boxes: (B, 4) float64, may reach outside the picture: black there.
+            boxes: (B, 4), may reach outside the picture: black there.
             rows: Height of the result.
             columns: Width of the result.
 
         Returns:
             (B, 3, rows, columns) float32, (value - 127.5) / 128.
         """
-        at_y = torch.linspace(0, 1, rows + 1, dtype=torch.float64)
-        at_x = torch.linspace(0, 1, columns + 1, dtype=torch.float64)
         left, upper, right, lower = boxes.T[..., None]
-        x = (left + (right - left) * at_x)[:, None, :].expand(-1, rows + 1, -1)
-        y = (upper + (lower - upper) * at_y)[:, :, None].expand(-1, -1, columns + 1)
-        grid = torch.stack([2 * x / self.width - 1, 2 * y / self.height - 1], dim=-1)
-        grid = grid.reshape(1, -1, columns + 1, 2)
-        sums = nn.functional.grid_sample(
-            self.sums_1CHW, grid, padding_mode="border", align_corners=True
+        column, x = _between(left, right, columns, self.width)
+        row, y = _between(upper, lower, rows, self.height)
+        # The sum up to each corner of each cell, bilinear between the four around it.
+        place = row[:, :, None] * (self.width + 1) + column[:, None, :]
+        y, x = y[:, :, None], x[:, None, :]
+        upper_left, upper_right, lower_left, lower_right = (
+            self.sums_CHW.reshape(3, -1).take(place + step, axis=1, mode="clip")
+            for step in (0, 1, self.width + 1, self.width + 2)
         )
-        sums_BCHW = sums[0].view(3, -1, rows + 1, columns + 1).transpose(0, 1)
-        means = sums_BCHW.diff(dim=2).diff(dim=3)
+        upper_sums = upper_left + x * (upper_right - upper_left)
+        lower_sums = lower_left + x * (lower_right - lower_left)
+        sums_CBHW = upper_sums + y * (lower_sums - upper_sums)
+        by_row = sums_CBHW[:, :, 1:] - sums_CBHW[:, :, :-1]
+        sums = by_row[..., 1:] - by_row[..., :-1]
         area = (right - left) * (lower - upper) / (rows * columns)
-        looks: Tensor = ((means / area[:, :, None, None] - 127.5) / 128).float()
-        # This layout makes convolutions of small pictures two to three times as fast.
-        return looks.contiguous(memory_format=torch.channels_last)
+        # Colours last in memory: this layout makes PyTorch's convolutions of small pictures two
+        # to three times as fast.
+        looks_BHWC = np.empty((len(boxes), rows, columns, 3), np.float32)
+        looks_BHWC.transpose(3, 0, 1, 2)[:] = (sums / area[:, :, None] - 127.5) / 128
+        return looks_BHWC.transpose(0, 3, 1, 2)
 
 
-def _stay(boxes: Tensor, scores: Tensor, *, most: float, of: Share = "union") -> Tensor:
-    return torch.from_numpy(strongest(boxes.numpy(), scores.numpy(), most=most, of=of))
+def _between(
+    first: Boxes, last: Boxes, n: int, n_px: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Where n + 1 even steps from first to last lie among pixels: whole part and the rest.
+
+    Outside the picture is its border, where the running sums no longer grow.
+    """
+    at = np.clip(first + (last - first) * (np.arange(n + 1) / n), 0, n_px)
+    whole = np.minimum(at.astype(np.intp), n_px - 1)
+    return whole, at - whole
 
 
-def _sum(tensors: Sequence[Tensor]) -> Tensor:
-    return functools.reduce(torch.add, tensors)
-
-
-def _shifted(boxes: Tensor, shift: Tensor) -> Tensor:
+def _shifted(boxes: Boxes, shift: NDArray[np.floating]) -> Boxes:
     """Boxes with the corrections of a network, which are in parts of the box."""
     size = boxes[:, 2:] - boxes[:, :2]
-    return boxes + shift.double() * size.repeat(1, 2)
+    return boxes + shift * np.tile(size, 2)
 
 
-def _square(boxes: Tensor) -> Tensor:
+def _square(boxes: Boxes) -> Boxes:
     """Squares around the same centres, as large as the longer side."""
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    half = (boxes[:, 2:] - boxes[:, :2]).amax(dim=1, keepdim=True).clamp(min=1.0) / 2
-    return torch.cat([centre - half, centre + half], dim=1)
+    half = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True), 1.0) / 2
+    return np.concatenate([centre - half, centre + half], axis=1)
 
 
 def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,26 +5,16 @@ Shape suffixes: B boxes, C channels, H height, W width, N features.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-
-class Answer(NamedTuple):
-    """What a network says of each place or box.
-
-    Attributes:
-        score: Probability of a face.
-        shift: Four corrections of the box: left, upper, right, lower, in parts of its size.
-        points: Five x, then five y, in parts of the box; only the last network gives them.
-    """
-
-    score: Tensor
-    shift: Tensor
-    points: Tensor | None
+from pulsefer.faces import weights
+from pulsefer.faces.nets import Answer, Floats, Nets
 
 
 class Network(nn.Module):
@@ -38,14 +28,40 @@ class Network(nn.Module):
         self.dense = nn.Sequential(*dense)
         self.heads = nn.ModuleList(heads)
 
-    def forward(self, x_BCHW: Tensor) -> Answer:
-        """Answer for each place of the maps (no dense layers) or each picture."""
+    def forward(self, x_BCHW: Tensor) -> tuple[Tensor, ...]:
+        """The fields of an `Answer` for each place of the maps (no dense layers) or each picture."""
         x = self.trunk(x_BCHW)
         if len(self.dense):
             x = self.dense(x.permute(0, 3, 2, 1).flatten(1))
         shift, *points, face = [head(x) for head in self.heads]
         # Two logits, the second for "face": their softmax is a sigmoid of the difference.
-        return Answer(torch.sigmoid(face[:, 1] - face[:, 0]), shift, points[0] if points else None)
+        return torch.sigmoid(face[:, 1] - face[:, 0]), shift, *points
+
+
+@dataclass(frozen=True)
+class TorchNet:
+    """A network that takes and gives NumPy's arrays."""
+
+    network: Network
+
+    def __call__(self, x_BCHW: Floats) -> Answer:
+        """See `nets.Net`."""
+        with torch.inference_mode():
+            return Answer(*(found.numpy() for found in self.network(torch.from_numpy(x_BCHW))))
+
+
+def torch_nets(where: Path | None = None) -> Nets:
+    """The three networks in PyTorch, on the CPU.
+
+    Args:
+        where: Folder of the weights; None is where `weights.folder` finds them.
+
+    Raises:
+        BadInput: the weights are absent or not the expected ones.
+    """
+    where = where or weights.folder()
+    makers = {"pnet": pnet, "rnet": rnet, "onet": onet}
+    return Nets(**{name: TorchNet(make(weights.read(name, where))) for name, make in makers.items()})
 
 
 def pnet(tensors: list[NDArray[np.float32]]) -> Network:
