@@ -211,8 +211,8 @@ FAULTS = {
     no_physiology: ("s01", "neither", 3),
     cut_avi: ("s01_trial02.avi", "the copy broke off", 5),
     avi_header_only: ("s01_trial02.avi", "the copy broke off", 5),
-    no_bytes_avi: ("s01_trial02.avi", "Invalid data", 5),
-    text_avi: ("s01_trial02.avi", "Invalid data", 5),
+    no_bytes_avi: ("s01_trial02.avi", "found an empty file", 5),
+    text_avi: ("s01_trial02.avi", "found a text", 5),
     shorter: ("s01_trial02.avi", "5.48 s (137 frames)", 5),
 }
 

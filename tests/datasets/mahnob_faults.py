@@ -273,7 +273,7 @@ FAULTS = {
     one_pulse: ("Part_1_S_Trial1", "found 1", 5),
     pulses_too_near: ("Part_1_S_Trial1", "a stimulus of 5 s or more between two pulses", 5),
     cut_avi: ("C1 trigger", "the copy broke off", 5),
-    no_avi: ("C1 trigger", "Invalid data", 5),
+    no_avi: ("C1 trigger", "found a text", 5),
     short_video: ("C1 trigger", "12.00 s of video, to the end of the stimulus, found 7.70 s", 5),
 }
 
