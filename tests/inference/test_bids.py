@@ -30,6 +30,7 @@ def test_every_face_has_a_recording_of_the_whole_video(tmp_path):
         assert len(values) == 90
         assert about["SamplingFrequency"] == 1.0
         assert about["StartTime"] == 0.0
+        assert about["TaskName"] == "talk"
         own = table[table["face_id"] == face]
         seen = values.loc[own["time_s"].astype(int)]
         np.testing.assert_allclose(seen["hr_bpm"], own["hr_bpm"], rtol=1e-5)

@@ -104,7 +104,8 @@ def write_bids(table: pd.DataFrame, path: Path | str) -> tuple[Path, ...]:
             for name in columns
         }
         with whole_file(about) as part:
-            part.write_text(json_text(_about(table, even, columns)), "utf-8", newline="\n")
+            told = _about(table, even, columns, task=stem.name.split("_task-")[1].split("_")[0])
+            part.write_text(json_text(told), "utf-8", newline="\n")
         with whole_file(data) as part:
             part.write_bytes(_packed(pd.DataFrame(values)))
         written += [data, about]
@@ -114,8 +115,9 @@ def write_bids(table: pd.DataFrame, path: Path | str) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _about(table: pd.DataFrame, even: Steps, columns: list[str]) -> dict[str, Any]:
+def _about(table: pd.DataFrame, even: Steps, columns: list[str], *, task: str) -> dict[str, Any]:
     return {
+        "TaskName": task,
         "SamplingFrequency": 1 / even.step_s,
         "StartTime": even.start_s,
         "Columns": columns,
