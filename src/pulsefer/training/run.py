@@ -6,6 +6,7 @@ RUN/folds/...              what `fit` leaves, a folder per fold
 RUN/predictions.parquet    the test windows of all folds
 RUN/history.csv            the epochs of all folds
 RUN/final/                 the fit to all windows
+RUN/validation.parquet     what the folds say of the windows they held out, for the temperature
 RUN/model/                 its network, with card and settings: what `analyze --model RUN` loads
 """
 
@@ -32,12 +33,14 @@ from pulsefer.samples.split import Split
 from pulsefer.samples.split_file import write_split
 from pulsefer.samples.store import Store
 from pulsefer.samples.window import Windows
+from pulsefer.training.calibrate import calibration_of, held_out
 from pulsefer.training.card import card
 from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.fit import Advance, Fold, fit, load_weights, require_start
 from pulsefer.training.hr_scale import scale_of
 from pulsefer.training.module import require_weighting
 from pulsefer.training.parallel import first_does, meet, this_process
+from pulsefer.training.reliability import reliability
 from pulsefer.training.run_folder import (
     about_of,
     claim,
@@ -47,6 +50,7 @@ from pulsefer.training.run_folder import (
     plain,
     write_tables,
 )
+from pulsefer.training.terms import licence, use
 
 if TYPE_CHECKING:
     from pulsefer.models.checkpoint import CnnWeights
@@ -147,7 +151,7 @@ def train(
     tables = [(fold.history, fold.predictions) for fold in done]
     first_does(partial(write_tables, folder, folds, tables, colour or {}))
     if final:
-        _fit_final(store, windows, config, folder, about, start, advance)
+        _fit_final(store, windows, protocol, config, folder, about, start, advance)
     return Run(folder, about)
 
 
@@ -237,6 +241,7 @@ def _origin(start: CnnWeights) -> dict[str, Any]:
 def _fit_final(
     store: Store,
     windows: Windows,
+    protocol: Protocol,
     config: TrainConfig,
     folder: Path,
     about: Mapping[str, Any],
@@ -259,6 +264,35 @@ def _fit_final(
     def save() -> None:
         model = Crnn(config.model)
         load_weights(model, folder / "final", "last")
-        checkpoint.save(model, folder / checkpoint.MODEL, card=card(about), about=about)
+        answers = held_out(store, windows, folds_of(windows, protocol), config, folder)
+        said = {
+            **about,
+            "calibration": calibration_of(answers, protocol),
+            "licence": licence(bound_by(store, start)),
+            "use": use(_data_kind(store, start)),
+        }
+        picture = reliability(
+            said["calibration"],
+            dimension=windows.config.dimension,
+            synthetic=about["data_kind"] == "synthetic",
+        )
+        checkpoint.save(
+            model, folder / checkpoint.MODEL, card=card(said), about=said, reliability=picture
+        )
 
     first_does(save)
+
+
+def bound_by(store: Store, start: CnnWeights | None) -> set[str]:
+    """Data sets whose terms bind the weights: those that real recordings are of.
+
+    Args:
+        store: What was learned from.
+        start: Weights that the CNN began with; where they do not say that they learned from
+            specimens alone, the terms of all their data sets hold.
+    """
+    own = {recording.dataset for recording in store if recording.data_kind == "real"}
+    if start is None:
+        return own
+    told = start.about.get("licence", start.about).get("datasets")
+    return own | set(["unknown pictures"] if told is None else told)
