@@ -62,6 +62,17 @@ def test_pictures_are_numbered_and_named(tmp_path):
     assert fex["input"].tolist() == ["a.png", "b.png", "b.png"]
     assert fex["frame"].tolist() == [0, 1, 1]
     assert "approx_time" not in fex
+    assert "valence" not in fex
+
+
+def test_scores_of_pictures_are_strengths_as_py_feats_are(tmp_path):
+    table = made_table(3, models=False).drop(columns="time_s")
+    table = table.assign(valence_score=[-0.5, 0.0, 0.75], arousal_score=0.25)
+    table.insert(0, "picture", ["a.png", "b.png", "c.png"])
+    fex, told = written(table, tmp_path)
+    assert fex["valence"].tolist() == [-0.5, 0.0, 0.75]
+    assert fex["arousal"].tolist() == [0.25] * 3
+    assert told["columns"]["valence"]["range"] == "-1 to 1"
 
 
 def test_a_table_from_a_csv_has_no_source_and_is_written_all_the_same(tmp_path):

@@ -32,8 +32,7 @@ REASONS: Mapping[str, str] = {
     "dark": "the face is too dark",
     "bright": "the face is overexposed",
     "moving": "the head moves too much",
-    "no_peak": "no clear rhythm in the skin's colour",
-    "disagree": "the methods do not agree",
+    "no_peak": "no rhythm in the skin's colour that noise would not show",
 }
 """Words of `hr_reason`. A table may hold others: they are shown as they are."""
 
@@ -62,15 +61,20 @@ COLUMNS: Mapping[str, Column] = {
         "Heart rate from the colour of the skin, over the window that ends with the step.",
     ),
     "hr_quality": Column(
-        "1", "0 to 1",
-        "How much of that colour looks like one pulse. Not the probability that the rate is right.",
+        "1", "0 to 1; missing: nothing to look at",
+        "1 minus the chance that noise without a pulse shows a rhythm as clear and as "
+        "blood-coloured. Not the probability that the rate is right.",
     ),
     "hr_reason": Column(
         "", f"empty where `hr_bpm` is given; else a word, for example {', '.join(REASONS)}",
         "Why there is no heart rate.",
     ),
-    "hr_pos_bpm": Column("bpm", "40 to 180", "The estimate of POS alone, trusted or not."),
-    "hr_chrom_bpm": Column("bpm", "40 to 180", "The estimate of CHROM alone, trusted or not."),
+    "hr_pos_bpm": Column(
+        "bpm", "40 to 180", "The estimate of POS alone, however weak the signal."
+    ),
+    "hr_chrom_bpm": Column(
+        "bpm", "40 to 180", "The estimate of CHROM alone, however weak the signal."
+    ),
     "hrv_rmssd_ms": Column(
         "ms", "0 or more", "Root mean square of the successive differences between beats."
     ),
@@ -83,8 +87,16 @@ COLUMNS: Mapping[str, Column] = {
         "1", "0 to 1",
         "The network's probability that arousal is in the high class. Not how aroused one is.",
     ),
+    "valence_score": Column(
+        "1", "-1 to 1",
+        "Only for pictures: how pleasant the network of `pulsefer pretrain` finds the face.",
+    ),
+    "arousal_score": Column(
+        "1", "-1 to 1",
+        "Only for pictures: how aroused the network of `pulsefer pretrain` finds the face.",
+    ),
     "hr_network_bpm": Column(
-        "bpm", "any", "The estimate of the network's own heart-rate head, trusted or not."
+        "bpm", "any", "The estimate of the network's own heart-rate head, however weak the signal."
     ),
 }  # fmt: skip
 """Every column there can be, in their order."""

@@ -25,10 +25,13 @@ BOX = {
     "FaceScore": "face_score",
 }
 
+STRENGTHS = {"valence": "valence_score", "arousal": "arousal_score"}
+"""Of networks of pictures, on the scale that py-feat's have."""
+
 OWN: Mapping[str, Column] = {
     "frame": Column("", "0 or more", ""),
     "approx_time": Column("min:s", "MM:SS", "Start of the step; whole seconds, as py-feat has it."),
-    **{name: COLUMNS[own] for name, own in BOX.items()},
+    **{name: COLUMNS[own] for name, own in (BOX | STRENGTHS).items()},
     "Identity": Column(
         "", "Person_0, Person_1 ...; missing: no face",
         "The number of a followed face. Unlike py-feat's it comes from place and time, not from "
@@ -52,9 +55,10 @@ def write_fex(
 ) -> tuple[Path, ...]:
     """Write what py-feat's `read_feat` opens, and `FILE.json` beside it.
 
-    Choice: py-feat's `valence` and `arousal` are strengths from -1 to 1. Ours are probabilities of
-    a high class, and 2p - 1 would be a sure guess where theirs is a strong feeling. So there are
-    no columns of those names, and `valence_prob`, `arousal_prob` stand under their own.
+    Choice: py-feat's `valence` and `arousal` are strengths from -1 to 1. For a video ours are
+    probabilities of a high class, and 2p - 1 would be a sure guess where theirs is a strong
+    feeling. So only the scores of pictures, which are strengths too, get those names;
+    `valence_prob` and `arousal_prob` keep their own.
 
     Choice: `frame` is the video's where its frame rate is known, for py-feat draws boxes on the
     frame of that number; else the number of the step. The sidecar says which.
@@ -88,8 +92,9 @@ def write_fex(
             made["frame"] = np.rint(time_s * fps_hz).astype(np.int64)
             meaning = FRAME_OF_VIDEO
         made["approx_time"] = [f"{int(t // 60):02d}:{int(t % 60):02d}" for t in time_s + 1e-9]
-    for name, own in BOX.items():
-        made[name] = table[own]
+    for name, own in (BOX | STRENGTHS).items():
+        if own in table:
+            made[name] = table[own]
     made["Identity"] = ["" if pd.isna(face) else f"Person_{int(face)}" for face in table["face_id"]]
     made["input"] = table.get("picture", str(table.attrs.get("source", "")))
     for name in KEPT:

@@ -220,7 +220,7 @@ def _trace(axis: Axes, x: NDArray[np.float64], y: NDArray[np.float64], **look: A
     axis.plot(x, y, **look)
     alone = [first for first, past in _runs(np.isfinite(y)) if past - first == 1]
     if alone:
-        axis.plot(x[alone], y[alone], ".", ms=3 * look.get("lw", 1.0), color=look["color"])
+        axis.plot(x[alone], y[alone], ".", ms=5 * look.get("lw", 1.0), color=look["color"])
 
 
 def _nobody(axis: Axes) -> None:
