@@ -123,9 +123,13 @@ def test_a_camera_gives_its_pictures_with_times_from_its_first(clip):
 
 
 @pytest.mark.usefixtures("plugged")
-def test_of_a_fast_camera_some_pictures_are_used():
+def test_of_a_fast_camera_the_pictures_are_used_that_a_file_of_it_would_use(monkeypatch, clip):
+    # By the stamps alone: a file arrives faster than a camera films.
+    monkeypatch.setattr(module, "AGREE_S", math.inf)
+    for at_most_hz in (10.0, 12.0, 25.0):
+        there = [frame.index for frame in frames(clip, at_most_hz=at_most_hz)]
+        assert [frame.index for frame in Camera(0, at_most_hz=at_most_hz)] == there
     assert [frame.index for frame in Camera(0, at_most_hz=10.0)] == list(range(0, 30, 3))
-    assert len(list(Camera(0, at_most_hz=25.0))) == 30
 
 
 @pytest.mark.parametrize(
@@ -339,8 +343,8 @@ def test_the_stride_of_a_file_is_that_of_its_analysis(clip):
 def test_a_file_that_breaks_off_ends_with_a_problem(monkeypatch, clip):
     broken = Problem(str(clip), expected="30 frames", found="7, then: invalid data")
 
-    def breaks_off(path, *, every, on_problem):
-        assert (path, every) == (clip, 1)
+    def breaks_off(path, *, at_most_hz, on_problem):
+        assert (path, at_most_hz) == (clip, math.inf)
         yield from list(frames(path))[:7]
         on_problem(broken)
 

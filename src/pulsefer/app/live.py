@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from pulsefer.app.console import INTERRUPTED, OK, REFUSED, SKIPPED, next_step, problems_of, say
 from pulsefer.core.errors import BadInput, Problem
-from pulsefer.inference.analyzer import Analyzer
+from pulsefer.inference.analyzer import AnalyzeConfig, Analyzer
 from pulsefer.inference.columns import REASONS
 from pulsefer.inference.session import DAY_S, Session
 from pulsefer.inference.tables import Format, check_output, write_table
@@ -94,7 +94,7 @@ def live(
             recording.finish()
     problems_of(problems)
     _sum_up(session, recording)
-    if any(predictor.about["data_kind"] == "synthetic" for predictor in analyzer.predictors):
+    if analyzer.synthetic:
         say("[yellow]the model was trained on synthetic faces: its figures say nothing of real "
             "people[/yellow]")  # fmt: skip
     if output is not None:
@@ -165,31 +165,33 @@ def note(faces: dict[int, Row], rows: Iterable[Row], step_s: float) -> None:
             del faces[face_id]
 
 
-def heart_words(row: Row, step_s: float) -> str:
+def heart_words(row: Row, config: AnalyzeConfig) -> str:
     """The heart rate, or what to do to get one.
 
-    >>> heart_words({"hr_bpm": 71.6}, 1.0), heart_words({"hr_reason": "dark"}, 1.0)
+    >>> dark = {"time_s": 2.0, "hr_reason": "dark"}
+    >>> heart_words({"hr_bpm": 71.6}, AnalyzeConfig()), heart_words(dark, AnalyzeConfig())
     ('72 bpm', 'more light')
-    >>> heart_words({"time_s": 2.0, "since_s": 1.0, "hr_reason": "short"}, 1.0)
+    >>> heart_words({"time_s": 2.0, "since_s": 1.0, "hr_reason": "short"}, AnalyzeConfig())
     '3 s to go'
     """
     if _known(row.get("hr_bpm")):
         return f"{row['hr_bpm']:.0f} bpm"
     reason = row.get("hr_reason") or ""
-    if reason in ("", "short"):
-        left_s = MIN_LENGTH_S - (row["time_s"] + step_s - row.get("since_s", row["time_s"]))
-        if left_s > 0:
-            return f"{math.ceil(left_s)} s to go"
-        return "a moment" if reason else ADVICE["no_peak"]
+    here_s = row["time_s"] + config.step_s - row.get("since_s", row["time_s"])
+    if reason == "short":
+        left_s = MIN_LENGTH_S - here_s
+        return f"{math.ceil(left_s)} s to go" if left_s > 0 else "a moment"
+    if reason == "no_peak" and here_s < config.hr_window_s:
+        return "not clear yet"
     return ADVICE.get(reason, REASONS.get(reason, reason))
 
 
-def line(row: Row, step_s: float) -> str:
+def line(row: Row, config: AnalyzeConfig) -> str:
     """One row in words, where there is no screen."""
     begin = f"{row['time_s']:g} s"
     if row.get("face_id") is None:
         return f"{begin}: {ADVICE['no_face']}"
-    words = [heart_words(row, step_s)]
+    words = [heart_words(row, config)]
     if _known(row.get("hr_bpm")) and _known(row.get("hr_quality")):
         words.append(f"quality {row['hr_quality']:.2f}")
     words += [
@@ -216,7 +218,6 @@ def screen(session: Session, faces: dict[int, Row]) -> RenderableType:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    step_s = session.analyzer.config.step_s
     dimensions = [name for name in session.analyzer.columns if name.endswith("_prob")]
     below = counts(session)
     if session.silent_s > QUIET_S:
@@ -231,7 +232,7 @@ def screen(session: Session, faces: dict[int, Row]) -> RenderableType:
         quality = row.get("hr_quality", math.nan)
         table.add_row(
             str(face_id),
-            heart_words(row, step_s),
+            heart_words(row, session.analyzer.config),
             ProgressBar(total=1.0, completed=quality, width=12) if _known(quality) else "",
             *(f"{row[name]:.0%}" if _known(row.get(name)) else "" for name in dimensions),
         )
@@ -247,21 +248,21 @@ def _screen(session: Session) -> Iterator[Any]:
     from rich.live import Live
 
     console = Console(stderr=True, highlight=False)
-    step_s = session.analyzer.config.step_s
+    config = session.analyzer.config
     faces: dict[int, Row] = {}
     if not console.is_terminal:
 
         def print_lines(rows: Sequence[Row]) -> None:
             for row in rows:
-                note(faces, [row], step_s)
-                say(line(faces.get(row.get("face_id", -1), row), step_s))
+                note(faces, [row], config.step_s)
+                say(line(faces.get(row.get("face_id", -1), row), config))
 
         yield print_lines
         return
     with Live(screen(session, faces), console=console, auto_refresh=False, transient=True) as drawn:
 
         def draw(rows: Sequence[Row]) -> None:
-            note(faces, rows, step_s)
+            note(faces, rows, config.step_s)
             drawn.update(screen(session, faces), refresh=True)
 
         yield draw

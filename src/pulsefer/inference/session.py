@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from statistics import median
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -25,8 +25,7 @@ from pulsefer.core.types import Frame
 from pulsefer.media.camera import Source, source_of
 
 if TYPE_CHECKING:
-    from pulsefer.faces.follow import SeenFace
-    from pulsefer.inference.analyzer import Analyzer
+    from pulsefer.inference.analyzer import Analyzer, Watch
 
 _LOG = logging.getLogger(__name__)
 
@@ -169,7 +168,7 @@ class Session:
         end_s: float = math.inf,
         waiting: int = WAITING,
         on_problem: OnProblem | None = None,
-        watch: Callable[[Frame, list[SeenFace]], None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         if not end_s > 0:
             raise ValueError(f"end_s must be above 0, found {end_s:g}")
@@ -390,9 +389,9 @@ class Session:
 
     def _analyse(self) -> None:
         """Make rows: the second thread."""
-        asked: dict[str, Any] = {"watch": self._watch} if self._watch else {}
+        rows = self.analyzer.frames(self._frames(), end_s=self._end_s, watch=self._watch)
         try:
-            for row in self.analyzer.frames(self._frames(), end_s=self._end_s, **asked):
+            for row in rows:
                 self._add(row)
         except BaseException as error:
             self._fail(error)

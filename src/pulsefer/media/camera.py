@@ -170,7 +170,7 @@ class Camera:
         device: Its number, its name, or its path under /dev.
         fps_hz: Frames per second that are asked for; the camera has the last word.
         size_px: Width and height that are asked for; None takes what the camera likes.
-        at_most_hz: Of a faster camera, only each second or third frame is converted. None: all.
+        at_most_hz: Of a faster camera, some pictures are passed over, as of a file. None uses all.
     """
 
     def __init__(
@@ -214,10 +214,8 @@ class Camera:
             # More threads would hold frames back.
             stream.thread_type = "NONE"
             stream.codec_context.thread_count = 1
-            every = 1
-            if self.at_most_hz and stream.average_rate:
-                every = max(1, round(float(stream.average_rate) / self.at_most_hz))
-            index = -1
+            least_s = 1.0 / self.at_most_hz if self.at_most_hz else 0.0
+            index, before_s, used_s = -1, 0.0, -math.inf
             try:
                 for picture in self._pictures(container, stream):
                     index += 1
@@ -225,7 +223,10 @@ class Camera:
                     if picture.pts is not None and picture.time_base:
                         stamp_s = float(picture.pts * picture.time_base)
                     time_s = clock(stamp_s, now_s=time.perf_counter())
-                    if index % every == 0:
+                    # As in a file: the next picture comes about as much later as this one came.
+                    ahead_s, before_s = (time_s - before_s) / 2, time_s
+                    if time_s + ahead_s >= used_s + least_s:
+                        used_s = time_s
                         rgb: Any = converter.reformat(picture, format="rgb24", threads=1)
                         yield Frame(index, time_s, rgb.to_ndarray())
             except av.FFmpegError as error:
@@ -360,9 +361,8 @@ class Played:
         Raises:
             BadInput: not a video.
         """
-        rate_hz = probe(self.path).fps_hz
-        every = max(1, round(rate_hz / self.at_most_hz)) if self.at_most_hz else 1
-        stream = frames(self.path, every=every, on_problem=self._broken)
+        probe(self.path)
+        stream = frames(self.path, at_most_hz=self.at_most_hz or math.inf, on_problem=self._broken)
         return _paced(stream, self._closed) if self.paced else _until(stream, self._closed)
 
     def _broken(self, problem: Problem) -> None:
