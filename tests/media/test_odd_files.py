@@ -245,6 +245,10 @@ def test_broken_frames_are_passed_over_counted_and_cost_no_time(tmp_path, name):
         assert "that do not decode, from frame" in problem.found
         with pytest.raises(BadInput, match="expected 60 frames, found 30, then: Invalid"):
             list(frames(path))
+        stream = frames(path, on_problem=problems.append)
+        assert [next(stream).index for _ in range(40)][-1] > 40
+        stream.close()
+        assert problems[1].found == problem.found
 
 
 @pytest.mark.parametrize("threads", [1, 4])

@@ -115,8 +115,8 @@ def frames(
         start_s: First time wanted. Decoding starts at the beginning all the same: frame numbers
             stay true and no seek can land on the wrong picture.
         end_s: Frames at this time and later are not wanted.
-        on_problem: Told once, at the end, of frames that do not decode: they are passed over, each
-            keeps its number and its time. Without it the first of them is raised.
+        on_problem: Told once, when it is over, of frames that do not decode: they are passed over,
+            each keeps its number and its time. Without it the first of them is raised.
         threads: Decoder threads; 0 lets FFmpeg choose.
 
     Yields:
@@ -167,7 +167,10 @@ def frames(
             used_s = stamp
             if stamp >= start_s:
                 rgb: Any = converter.reformat(picture, format="rgb24", threads=1)
-                yield Frame(index, stamp, upright(rgb.to_ndarray(), turn))
+                try:
+                    yield Frame(index, stamp, upright(rgb.to_ndarray(), turn))
+                except GeneratorExit:  # whoever has seen enough is told of what was lost so far
+                    break
         if losses.last_whole < 0:
             raise losses.bad_input()
         if losses.n_lost and on_problem is not None:

@@ -36,6 +36,7 @@ def write(
     unit=Fraction(1, 1000),
     container=None,
     sound_s=0.0,
+    hold_s=0.0,
     **options,
 ):
     """A film; 12 times `picture()` unless there are images.
@@ -50,6 +51,7 @@ def write(
         unit: Seconds per count of the stamps, where there are times.
         container: Options of the container.
         sound_s: So much sound beside it.
+        hold_s: The last picture is shown for so long; it must be the last that is encoded (`bf=0`).
         options: Of the encoder.
     """
     images = 12 * [picture()] if images is None else images
@@ -68,7 +70,10 @@ def write(
             if times_s is not None:
                 frame.time_base, frame.pts = unit, round(times_s[number] / unit)
             file.mux(film.encode(frame))
-        file.mux(film.encode())
+        packets = film.encode()
+        if hold_s:
+            packets[-1].duration = round(hold_s / packets[-1].time_base)
+        file.mux(packets)
     return path
 
 
