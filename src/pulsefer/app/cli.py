@@ -74,6 +74,7 @@ _add(app, "train", "evaluate")
 _add(app, "report", "report")
 _add(app, "reproduce", "reproduce")
 _add(app, "analyze", "analyze")
+_add(app, "export", "export")
 _add(app, "live", "live")
 _add(app, "info", "info")
 

@@ -72,9 +72,9 @@ class Mtcnn:
         Args:
             min_face_fraction: Side of the smallest face, in parts of the picture's height.
             thresholds: Lowest score that each of the three networks lets pass.
-            nets: The same networks computed elsewhere (`onnx_nets`); None is PyTorch. The
-                fingerprint does not tell them apart: they have the same weights, and differ by
-                less than what results are rounded to.
+            nets: The same networks computed elsewhere (`nets.onnx_nets`); None is PyTorch. The
+                fingerprint does not tell them apart: the weights are the same, and the last bits
+                differ as they do between PyTorch on one processor and on another.
 
         Raises:
             BadInput: the weights are absent or not the expected ones.

@@ -61,7 +61,9 @@ def torch_nets(where: Path | None = None) -> Nets:
     """
     where = where or weights.folder()
     makers = {"pnet": pnet, "rnet": rnet, "onet": onet}
-    return Nets(**{name: TorchNet(make(weights.read(name, where))) for name, make in makers.items()})
+    return Nets(
+        **{name: TorchNet(make(weights.read(name, where))) for name, make in makers.items()}
+    )
 
 
 def pnet(tensors: list[NDArray[np.float32]]) -> Network:
