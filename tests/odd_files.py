@@ -84,7 +84,7 @@ def write_sound(path, *, codec="aac", cover=False):
         if cover:
             art = file.add_stream("mjpeg", rate=1)
             art.width, art.height, art.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuvj420p"
-            art.disposition = av.stream.Disposition.attached_pic
+            art.disposition = av.stream.Disposition.attached_pic.value
         packets = _sound(sound, 1.0)
         if cover:
             file.mux(art.encode(av.VideoFrame.from_ndarray(picture(), format="rgb24")))
