@@ -50,7 +50,7 @@ def test_a_run_adds_its_dimension_and_its_heart_rate(runs):
     known = table[table["time_s"] >= LENGTH_S - 1]
     assert known["valence_prob"].between(0, 1).all()
     assert np.isfinite(known["hr_network_bpm"]).all()
-    assert table["hr_bpm"].notna().sum() == 2  # POS goes its own way
+    assert table["hr_pos_bpm"].notna().sum() == 2  # the skin's colour goes its own way
     assert tuple(analysed(runs["stl"], steady(3)).columns) == (*BASE_COLUMNS, "valence_prob")
 
 
@@ -142,7 +142,7 @@ def test_what_is_no_finished_run_is_refused_with_the_command_that_makes_one(runs
 @pytest.mark.parametrize("about", [{}, {"store": {"follow": {"crop": {"nonsense": 1}}}}])
 def test_a_network_that_does_not_say_what_it_learned_is_refused(tmp_path, about):
     checkpoint.save(Crnn(CrnnConfig()), tmp_path / "bare", card="", about=about)
-    with pytest.raises(BadInput, match=r"config\.json: expected what a run says"):
+    with pytest.raises(BadInput, match=r'config\.json: expected "about\.'):
         Analyzer(tmp_path / "bare", detector=Scripted(one_face))
 
 

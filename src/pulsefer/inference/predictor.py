@@ -1,78 +1,75 @@
-"""A trained network at the end of a face's trace: the window it learned, taken by time."""
+"""A trained network and the window it takes, for the end of every row of a table."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from pulsefer.core.errors import BadInput
-from pulsefer.core.fingerprint import sha256_file
 from pulsefer.faces.crop import CropConfig
 from pulsefer.faces.follow import FollowConfig
-from pulsefer.models import checkpoint
-from pulsefer.models.crnn import Crnn
-from pulsefer.models.pixels import to_float
-from pulsefer.samples.window import WindowConfig, frame_indices, frame_times_s
+from pulsefer.inference.engine import Engine
+from pulsefer.inference.windows import FaceWindows
+from pulsefer.models.description import CONFIG, CRNN, MODEL, described
+
+if TYPE_CHECKING:
+    from pulsefer.models.artefact import Artefact
+
+ONNX = ".onnx"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictor:
-    """One network and the window it takes.
+    """One network, wherever it computes.
 
     Attributes:
-        model: In evaluation mode, on its device.
-        windows: Length and number of frames it learned from, and the dimension.
-        about: For the table's metadata: run, fingerprint, SHA-256 of the weights, data kind.
-        device: Where it computes.
+        engine: It takes one frame at a time.
+        length_s: Length of the window it learned from.
+        n_frames: Frames in it.
+        dimension: The rating it learned.
+        heart_rate: Whether it has a heart-rate head.
+        temperature: A logit is divided by it; 1 where none was fitted.
+        about: For the table's metadata: fingerprint, SHA-256 of the weights, data kind.
     """
 
-    model: Crnn
-    windows: WindowConfig
-    about: dict[str, Any]
-    device: torch.device
-
-    @property
-    def length_s(self) -> float:
-        """Seconds of face it looks at."""
-        return self.windows.length_s
+    engine: Engine
+    length_s: float
+    n_frames: int
+    dimension: str
+    heart_rate: bool
+    temperature: float
+    about: Mapping[str, Any]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """What it adds to a row."""
-        own = (f"{self.windows.dimension}_prob",)
-        return (*own, "hr_network_bpm") if self.model.config.heart_rate else own
+        own = (f"{self.dimension}_prob",)
+        return (*own, "hr_network_bpm") if self.heart_rate else own
 
-    def __call__(
-        self, time_s: NDArray[np.float64], crops: Sequence[NDArray[np.uint8]], end_s: float
-    ) -> dict[str, float]:
-        """Answers for the window that ends at `end_s`.
+    def along(self, *, start_s: float, step_s: float) -> FaceWindows:
+        """Its windows along a new face.
 
-        NaN where the face was not there for all of it: a wanted frame farther from any seen one
-        than two usual steps is missing.
+        Args:
+            start_s: Start of row 0.
+            step_s: From row to row.
         """
-        start_s = end_s - self.length_s
-        nothing = dict.fromkeys(self.columns, math.nan)
-        if len(time_s) < 2:
-            return nothing
-        indices = frame_indices(time_s, start_s, self.windows)
-        wanted_s = frame_times_s(start_s, self.length_s, self.windows.n_frames)
-        usual_s = float(np.median(np.diff(time_s)))
-        if np.abs(time_s[indices] - wanted_s).max() > max(2 * usual_s, self.length_s / 10):
-            return nothing
-        clip = torch.from_numpy(np.stack([crops[index] for index in indices]))[None]
-        with torch.inference_mode():
-            output = self.model(to_float(clip.to(self.device)))
-        found = {self.columns[0]: float(output.emotion_prob)}
-        if output.hr_bpm is not None:
-            found["hr_network_bpm"] = float(output.hr_bpm)
+        return FaceWindows(self.engine, self.length_s, self.n_frames, start_s, step_s)
+
+    def row(self, windows: FaceWindows, number: int) -> dict[str, float]:
+        """Its part of a row: of the window that ends where the row does.
+
+        NaN where the face was not there for all of it.
+        """
+        answer = windows.answer(number)
+        if answer is None:
+            return dict.fromkeys(self.columns, math.nan)
+        found = {self.columns[0]: _sigmoid(answer.emotion_logit / self.temperature)}
+        if self.heart_rate:
+            found["hr_network_bpm"] = answer.hr_bpm
         return found
 
 
@@ -85,13 +82,12 @@ def load_predictors(
         BadInput: no run, an unfinished one, two that learned the same dimension, or from
             differently cut faces.
     """
-    place = torch.device(_auto() if device == "auto" else device)
     predictors, follows = [], []
     for run in runs:
-        predictor, follow = _load(_model_folder(run), place)
+        predictor, follow = _load(run, device)
         predictors.append(predictor)
         follows.append(follow)
-    dimensions = [predictor.windows.dimension for predictor in predictors]
+    dimensions = [predictor.dimension for predictor in predictors]
     if len(set(dimensions)) < len(dimensions):
         raise BadInput(
             "model",
@@ -111,11 +107,15 @@ def load_predictors(
     return tuple(predictors), follow
 
 
-def _model_folder(run: Path) -> Path:
-    """The folder of the network: a run's, or one that was given itself."""
-    if (run / "model" / checkpoint.CONFIG).is_file():
-        return run / "model"
-    if (run / checkpoint.CONFIG).is_file():
+def model_folder(run: Path) -> Path:
+    """The folder of a network: a run's, or one that was given itself.
+
+    Raises:
+        BadInput: neither is there.
+    """
+    if (run / MODEL / CONFIG).is_file():
+        return run / MODEL
+    if (run / CONFIG).is_file():
         return run
     if (run / "run.json").is_file():
         raise BadInput(
@@ -132,32 +132,76 @@ def _model_folder(run: Path) -> Path:
     )
 
 
-def _load(folder: Path, place: torch.device) -> tuple[Predictor, FollowConfig]:
-    model = checkpoint.load(folder)
-    about = checkpoint.about(folder)
+def is_onnx(run: Path) -> bool:
+    """Whether it names what `pulsefer export` wrote: the folder, or a network in it."""
+    return run.suffix == ONNX or (run / f"step{ONNX}").is_file()
+
+
+def _load(run: Path, device: str) -> tuple[Predictor, FollowConfig]:
+    if is_onnx(run):
+        from pulsefer.inference.engine_onnx import OnnxEngine
+
+        folder = run.parent if run.suffix == ONNX else run
+        return _described(folder, OnnxEngine(folder), runs_on="onnxruntime")
+    from pulsefer.inference.engine_torch import TorchEngine
+    from pulsefer.models import checkpoint
+
+    folder = model_folder(run)
+    place = place_of(device)
+    return _described(folder, TorchEngine(checkpoint.load(folder), place), runs_on=place)
+
+
+def _described(folder: Path, engine: Engine, *, runs_on: str) -> tuple[Predictor, FollowConfig]:
+    from pulsefer.models.artefact import Artefact
+
+    told = Artefact.read(folder)
+    predictor = Predictor(
+        engine=engine,
+        length_s=told.length_s,
+        n_frames=told.n_frames,
+        dimension=told.dimension,
+        heart_rate=bool(described(folder, CRNN)["heart_rate"]),
+        temperature=told.temperature,
+        about={
+            "fingerprint": told.fingerprint,
+            "weights_sha256": told.weights_sha256,
+            "trained_on": list(told.datasets),
+            "data_kind": told.data_kind,
+            "protocol": told.protocol,
+            "leaky": told.leaky,
+            "temperature": told.temperature,
+            "licence": told.licence,
+            "runs_on": runs_on,
+        },
+    )
+    return predictor, _follow(folder, told)
+
+
+def _follow(folder: Path, told: Artefact) -> FollowConfig:
     try:
-        told_follow = dict(about["store"]["follow"])
-        crop = CropConfig(**told_follow.pop("crop"))
-        follow = FollowConfig(**told_follow, crop=crop)
-        windows = WindowConfig(**about["windows"])
-        told = {
-            "fingerprint": about["fingerprint"],
-            "weights_sha256": sha256_file(folder / checkpoint.WEIGHTS),
-            "trained_on": about["datasets"],
-            "data_kind": about["data_kind"],
-            "protocol": about["protocol_name"],
-        }
-    except (KeyError, TypeError, ValueError) as error:
+        plain = {name: value for name, value in told.follow.items() if name != "crop"}
+        return FollowConfig(**plain, crop=CropConfig(**dataclasses.asdict(told.crop)))
+    except (TypeError, ValueError) as error:
         raise BadInput(
-            str(folder / checkpoint.CONFIG),
-            expected="what a run says of its windows, faces and data",
-            found=f"{type(error).__name__}: {error}",
+            str(folder / "config.json"),
+            expected='"about.store.follow": how faces were followed',
+            found=str(error),
             remedy="give a run that this version of `pulsefer train` made",
         ) from error
-    return Predictor(model.to(place), windows, told, place), follow
 
 
-def _auto() -> str:
+def _sigmoid(logit: float) -> float:
+    if math.isnan(logit):
+        return math.nan
+    return 1 / (1 + math.exp(-logit)) if logit >= 0 else 1 - 1 / (1 + math.exp(logit))
+
+
+def place_of(device: str) -> str:
+    """What "auto" means on this machine: "cuda", "mps" or "cpu"; any other word is itself."""
+    if device != "auto":
+        return device
+    import torch
+
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

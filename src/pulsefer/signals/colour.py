@@ -228,15 +228,46 @@ def rate_at(
     """
     is_seen = np.isfinite(rgb_TC).all(axis=1)
     seen_TC, seen_s = rgb_TC[is_seen], time_s[is_seen]
-    # Half a microsecond: 10.000000000000002 s has to count as 10 s.
-    first, last = np.searchsorted(seen_s, [end_s - window_s + 5e-7, end_s + 5e-7])
-    gaps = np.flatnonzero(np.diff(seen_s[first:last]) > MAX_GAP_S)
-    first += int(gaps[-1]) + 1 if len(gaps) else 0
-    lost = last == first or end_s - seen_s[last - 1] > MAX_GAP_S
-    rate = NO_RATE
-    if not lost:
-        rate = pulse_rate(seen_TC[first:last], seen_s[first:last], method=method)
+    here = last_stretch(seen_s, end_s, window_s=window_s)
+    rate = pulse_rate(seen_TC[here], seen_s[here], method=method) if here else NO_RATE
     return RateAt(float(end_s), rate.hr_bpm, rate.quality)
+
+
+def evenly(rgb_TC: Floats, time_s: Floats) -> tuple[Floats, float] | None:
+    """A colour trace on an even grid, gaps bridged as in `pulse`.
+
+    Args:
+        rgb_TC: As in `pulse`.
+        time_s: As in `pulse`.
+
+    Returns:
+        (T', 3) colours and their rate in Hz; None for a trace that has no pulse rate.
+
+    Raises:
+        BadInput: shapes that do not match, times that do not increase.
+    """
+    seen_TC, seen_s, lack = _seen(rgb_TC, time_s, "pos")
+    return None if lack else _evenly(seen_TC, seen_s)
+
+
+def last_stretch(time_s: Floats, end_s: float, *, window_s: float) -> slice | None:
+    """Which frames speak for a time: the window's, after the last long gap.
+
+    Args:
+        time_s: (T,) increasing times of the frames with a face.
+        end_s: Time asked about; later frames are not looked at.
+        window_s: Length of the window.
+
+    Returns:
+        None where the face was lost for longer than 1 s at the end.
+    """
+    # Half a microsecond: 10.000000000000002 s has to count as 10 s.
+    first, last = np.searchsorted(time_s, [end_s - window_s + 5e-7, end_s + 5e-7])
+    gaps = np.flatnonzero(np.diff(time_s[first:last]) > MAX_GAP_S)
+    first += int(gaps[-1]) + 1 if len(gaps) else 0
+    if last == first or end_s - time_s[last - 1] > MAX_GAP_S:
+        return None
+    return slice(int(first), int(last))
 
 
 def _check(rgb_TC: Floats, time_s: Floats, method: str) -> None:
@@ -277,14 +308,19 @@ def _seen(rgb_TC: Floats, time_s: Floats, method: str) -> tuple[Floats, Floats, 
 
 
 def _pulse(seen_TC: Floats, seen_s: Floats, method: str) -> Pulse:
-    fs_hz = (len(seen_s) - 1) / float(seen_s[-1] - seen_s[0])
-    grid_s = np.linspace(seen_s[0], seen_s[-1], len(seen_s))
-    even_TC = np.stack([np.interp(grid_s, seen_s, seen_TC[:, c]) for c in range(3)], axis=1)
+    even_TC, fs_hz = _evenly(seen_TC, seen_s)
     wave = METHODS[method](even_TC, fs_hz)
     if np.ptp(wave) < 1e-9:  # of the brightness: rounding, no pulse
         wave = np.zeros_like(wave)
     band = butter(2, BAND_HZ, btype="bandpass", fs=fs_hz, output="sos")
     return Pulse(sosfiltfilt(band, wave), fs_hz, float(seen_s[0]))
+
+
+def _evenly(seen_TC: Floats, seen_s: Floats) -> tuple[Floats, float]:
+    fs_hz = (len(seen_s) - 1) / float(seen_s[-1] - seen_s[0])
+    grid_s = np.linspace(seen_s[0], seen_s[-1], len(seen_s))
+    even_TC = np.stack([np.interp(grid_s, seen_s, seen_TC[:, c]) for c in range(3)], axis=1)
+    return even_TC, fs_hz
 
 
 def _channel(rgb_TC: Floats, channel: int) -> Floats:
