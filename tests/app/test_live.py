@@ -21,7 +21,8 @@ from pulsefer.app.live import Recording, counts, heart_words, line, note, screen
 from pulsefer.core.errors import Problem
 from pulsefer.core.types import Frame
 from pulsefer.faces.detector import Face
-from pulsefer.inference.analyzer import AnalyzeConfig, Analyzer
+from pulsefer.inference.analyzer import Analyzer
+from pulsefer.inference.config import AnalyzeConfig
 from pulsefer.inference.session import Session
 from pulsefer.inference.tables import sidecar_path, write_table
 from pulsefer.media.video import encode

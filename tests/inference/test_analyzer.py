@@ -8,7 +8,8 @@ from scripted_faces import HERE, Scripted, film, one_face, steady, two_faces
 
 from pulsefer.faces.crop import CropConfig
 from pulsefer.faces.follow import FollowConfig
-from pulsefer.inference.analyzer import BASE_COLUMNS, AnalyzeConfig, Analyzer
+from pulsefer.inference.analyzer import BASE_COLUMNS, Analyzer
+from pulsefer.inference.config import AnalyzeConfig
 from pulsefer.inference.tables import write_table
 
 

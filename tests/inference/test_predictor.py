@@ -10,7 +10,8 @@ import torch
 from scripted_faces import HERE, Scripted, film, one_face, steady
 
 from pulsefer.core.errors import BadInput
-from pulsefer.inference.analyzer import BASE_COLUMNS, AnalyzeConfig, Analyzer
+from pulsefer.inference.analyzer import BASE_COLUMNS, Analyzer
+from pulsefer.inference.config import AnalyzeConfig
 from pulsefer.inference.tables import write_table
 from pulsefer.models import checkpoint
 from pulsefer.models.crnn import Crnn, CrnnConfig

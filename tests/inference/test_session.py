@@ -13,7 +13,8 @@ from scripted_faces import HERE, Scripted, film, one_face, steady, two_faces
 from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.types import Frame
 from pulsefer.inference import session as module
-from pulsefer.inference.analyzer import AnalyzeConfig, Analyzer
+from pulsefer.inference.analyzer import Analyzer
+from pulsefer.inference.config import AnalyzeConfig
 from pulsefer.inference.session import Handover, Session
 from pulsefer.media.video import encode
 

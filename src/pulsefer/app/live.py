@@ -13,8 +13,9 @@ from cyclopts import Parameter
 
 from pulsefer.app.console import INTERRUPTED, OK, REFUSED, SKIPPED, next_step, problems_of, say
 from pulsefer.core.errors import BadInput, Problem
-from pulsefer.inference.analyzer import AnalyzeConfig, Analyzer
+from pulsefer.inference.analyzer import Analyzer
 from pulsefer.inference.columns import REASONS
+from pulsefer.inference.config import AnalyzeConfig
 from pulsefer.inference.session import DAY_S, Session
 from pulsefer.inference.tables import Format, check_output, write_table
 from pulsefer.signals.colour import MIN_LENGTH_S

@@ -11,7 +11,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,10 @@ from pulsefer.core.fingerprint import sha256_file
 from pulsefer.core.types import Frame
 from pulsefer.core.version import __version__
 from pulsefer.faces.detector import Detector
-from pulsefer.faces.follow import FollowConfig, Follower, SeenFace
+from pulsefer.faces.follow import Follower, SeenFace
 from pulsefer.faces.mtcnn import Mtcnn
 from pulsefer.inference import accessor  # noqa: F401 - gives tables `.affect`
+from pulsefer.inference.config import AnalyzeConfig, Watch
 from pulsefer.inference.predictor import Predictor, is_onnx, load_predictors
 from pulsefer.inference.trace import Trace
 from pulsefer.inference.windows import FaceWindows
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 Advance = Callable[[float], None]
-Watch = Callable[[Frame, Sequence[SeenFace]], None]
 
 EARLY_S = 1e-9
 """A step ends this much early: 2.9999999999999996 s has to count as 3 s."""
@@ -52,39 +52,6 @@ BASE_COLUMNS = (
 )  # fmt: skip
 KINDS = {"face_id": "Int64", "hr_reason": "object", "picture": "object"}
 """Types of columns that are not numbers with a point."""
-
-
-@dataclass(frozen=True)
-class AnalyzeConfig:
-    """How a video becomes a table.
-
-    Attributes:
-        step_s: Seconds per row.
-        hr_window_s: The heart rate at a time comes from the frames of this long before it. Choice:
-            12 s; with 10 more windows of weak signals are abstained, with 15 a rate that changes is
-            further behind.
-        hrv_window_s: The same for its variability.
-        fps_hz: Frames used per second, at most. None uses all.
-        follow: How faces are found and cut. A trained run brings its own, for its frames must
-            look like those it learned from.
-    """
-
-    step_s: float = 1.0
-    hr_window_s: float = 12.0
-    hrv_window_s: float = 30.0
-    fps_hz: float | None = 25.0
-    follow: FollowConfig = field(default_factory=FollowConfig)
-
-    def __post_init__(self) -> None:
-        if not self.step_s > 0:
-            raise ValueError(f"step_s must be positive, found {self.step_s}")
-        if not 5.0 <= self.hr_window_s <= self.hrv_window_s:
-            raise ValueError(
-                "expected 5 <= hr_window_s <= hrv_window_s, "
-                f"found {self.hr_window_s} and {self.hrv_window_s}"
-            )
-        if self.fps_hz is not None and not self.fps_hz > 0:
-            raise ValueError(f"fps_hz must be positive, found {self.fps_hz}")
 
 
 class Analyzer:
@@ -213,15 +180,15 @@ class Analyzer:
         if blur_faces and overlay is None:
             raise ValueError("blur_faces hides faces in an overlay: say where that is to be")
         info = probe(path)
-        last_s = start_s
+        last_s, last_index = start_s, -1
 
         def watched() -> Iterator[Frame]:
-            nonlocal last_s
+            nonlocal last_s, last_index
             at_most_hz = self.config.fps_hz or math.inf
             for frame in frames(
                 path, at_most_hz=at_most_hz, start_s=start_s, on_problem=on_problem
             ):
-                last_s = frame.time_s
+                last_s, last_index = frame.time_s, frame.index
                 yield frame
 
         def rows(film: Overlay | None) -> Iterator[dict[str, Any]]:
@@ -254,13 +221,16 @@ class Analyzer:
             ) as film:  # fmt: skip
                 made = tabled(film)
         # A cut file often ends without a decoding error. AVI's header counts frames; elsewhere
-        # the duration knows of edits that the count does not.
+        # the duration knows of edits that the count does not, and the count of a last picture that
+        # stays. Where the header says nothing (NaN), nothing is missed.
         claimed_s = info.duration_s if info.has_times else info.n_frames / info.fps_hz
-        if last_s < min(end_s, claimed_s) - max(SHORT_S, 2 / info.fps_hz):
+        short_s = max(SHORT_S, 2 / info.fps_hz)
+        is_whole = 0 < info.n_frames <= last_index + 1 + short_s * info.fps_hz
+        if not is_whole and last_s < min(claimed_s, end_s) - short_s:
             (on_problem or _log)(
                 Problem(
                     str(path),
-                    expected=f"frames up to {min(end_s, claimed_s):.1f} s",
+                    expected=f"frames up to {min(claimed_s, end_s):.1f} s",
                     found=f"the last one at {last_s:.1f} s",
                     remedy="the file is cut or damaged; copy it again",
                 )

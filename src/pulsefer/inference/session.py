@@ -25,7 +25,7 @@ from pulsefer.core.types import Frame
 from pulsefer.media.camera import Source, source_of
 
 if TYPE_CHECKING:
-    from pulsefer.inference.analyzer import Analyzer, Watch
+    from pulsefer.inference.config import Analyses, Watch
 
 _LOG = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class Session:
 
     def __init__(
         self,
-        analyzer: Analyzer,
+        analyzer: Analyses,
         source: Source = 0,
         *,
         pace: bool = True,
