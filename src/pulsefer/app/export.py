@@ -8,7 +8,6 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pulsefer.app.console import OK, next_step, say, show
-from pulsefer.core.extras import needed
 from pulsefer.inference.predictor import model_folder
 
 WHAT = {
@@ -37,8 +36,6 @@ def export(run: Path, /, *, output: Annotated[Path, Parameter(name=["--output", 
         run: Folder of a run that `pulsefer train` made, or of its network.
         output: Folder to write; an earlier export there is replaced.
     """
-    for module in ("onnx", "onnxscript", "onnxruntime"):
-        needed(module, extra="export")
     from rich.table import Table
 
     from pulsefer.inference.onnx_export import export as write

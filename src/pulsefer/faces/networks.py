@@ -29,7 +29,7 @@ class Network(nn.Module):
         self.heads = nn.ModuleList(heads)
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, ...]:
-        """The fields of an `Answer` for each place of the maps (no dense layers) or each picture."""
+        """Fields of an `Answer` for each place of the maps (no dense layers) or each picture."""
         x = self.trunk(x_BCHW)
         if len(self.dense):
             x = self.dense(x.permute(0, 3, 2, 1).flatten(1))

@@ -25,8 +25,8 @@ MODEL: Final = "model.onnx"
 """The sequence model: `frames` (B, T, 64, 64, 3) bytes, to `emotion_logit` (B,) and, with a
 heart-rate head, `hr_bpm` (B,)."""
 STEP: Final = "step.onnx"
-"""The streaming step: `state` (W, D, 6, 6) of W windows, one `frame` (64, 64, 3) in bytes and, where
-a change is looked at, the one `before`; to `next_state`, `emotion_logit` (W,) and `hr_bpm` (W,)."""
+"""The streaming step: `state` (W, D, 6, 6) of W windows, one `frame` (64, 64, 3) in bytes and the
+one `before`, where a change is looked at; to `next_state`, `emotion_logit` (W,), `hr_bpm` (W,)."""
 CONFIG_KEY: Final = "pulsefer"
 """Name in each file's metadata of the text of `config.json`."""
 
@@ -67,7 +67,7 @@ class OnnxEngine:
         self._file = OnnxFile(
             folder / STEP,
             inputs={"state": ("float", (None, *self._state))}
-            | {name: ("uint8", PLACE) for name in frames},
+            | dict.fromkeys(frames, ("uint8", PLACE)),
             outputs=outputs,
             threads=threads,
         )

@@ -49,6 +49,7 @@ from pulsefer.models.artefact import Artefact
 from pulsefer.models.crnn import Crnn, State
 from pulsefer.models.pixels import to_float
 
+NEEDED: Final = ("onnx", "onnxscript", "onnxruntime")
 OPSET: Final = 18
 """The lowest that PyTorch's exporter writes without a conversion."""
 LARGEST_DIFFERENCE: Final = 1e-4
@@ -97,22 +98,11 @@ def export(folder: Path, out: Path) -> Exported:
             holds something else, the extra [export] is not installed, or ONNX Runtime answers
             otherwise than PyTorch.
     """
-    onnx = needed("onnx", extra="export")
-    for module in ("onnxscript", "onnxruntime"):
-        needed(module, extra="export")
+    onnx, *_ = (needed(module, extra="export") for module in NEEDED)
     folder, out = Path(folder), Path(out)
     about = Artefact.read(folder)
     model = checkpoint.load(folder)
-    names = {checkpoint.CONFIG: "", checkpoint.CARD: "", checkpoint.RELIABILITY: ""}
-    own = {MODEL, STEP, *(f"{name}.onnx" for name in SIDES), *names}
-    others = {path.name for path in out.glob("*")} - own
-    if others or (out.exists() and not (out / STEP).is_file() and any(out.iterdir())):
-        raise BadInput(
-            str(out),
-            expected="a new folder, or one that holds an export and nothing else",
-            found=", ".join(sorted(others)[:4]) or "a network that is no export",
-            remedy="give another folder: this one would be replaced",
-        )
+    _check_output(out)
     config = _config(folder, about)
     detector = torch_nets()
     with whole_folder(out) as part:
@@ -146,6 +136,21 @@ def export(folder: Path, out: Path) -> Exported:
             (part / checkpoint.RELIABILITY).write_bytes(picture.read_bytes())
     sizes = {path.name: path.stat().st_size for path in sorted(out.iterdir())}
     return Exported(out, sizes, found)
+
+
+def _check_output(out: Path) -> None:
+    """Refuse what would be lost."""
+    copied = {checkpoint.CONFIG, checkpoint.CARD, checkpoint.RELIABILITY}
+    own = {MODEL, STEP, *(f"{name}.onnx" for name in SIDES), *copied}
+    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    others = found if STEP not in found else found - own
+    if others or (out.exists() and not out.is_dir()):
+        raise BadInput(
+            str(out),
+            expected="a new folder, or one that holds an export and nothing else",
+            found=", ".join(sorted(others)[:4]) or "a file",
+            remedy="give another folder: this one would be replaced",
+        )
 
 
 def _config(folder: Path, about: Artefact) -> str:
@@ -321,7 +326,7 @@ def _compared(folder: Path, model: Crnn, n_frames: int) -> dict[str, float]:
     sequence = OnnxFile(
         folder / MODEL, inputs={"frames": ("uint8", (None, None, *PLACE))}, outputs=tuple(names)
     )
-    theirs, ours = TorchEngine(model), OnnxEngine(folder)
+    ours, theirs = OnnxEngine(folder), TorchEngine(model)
     clips = _clips(max(n_frames, 2))
     with torch.inference_mode():
         told = model(to_float(torch.from_numpy(clips)))
@@ -338,10 +343,7 @@ def _compared(folder: Path, model: Crnn, n_frames: int) -> dict[str, float]:
             for own in states:
                 if number - ours.takes_change in begins:
                     own.append(None)
-            answers = [
-                engine.step(frame, before, own)
-                for engine, own in zip((ours, theirs), states, strict=True)
-            ]
+            answers = [ours.step(frame, before, states[0]), theirs.step(frame, before, states[1])]
             for mine, other in zip(*answers, strict=True):
                 for name in names:
                     found[name] = max(
