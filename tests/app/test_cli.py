@@ -139,7 +139,7 @@ def test_words_that_are_no_command_end_in_2(words, capsys):
         ("data fake deap out --subjects 99", "subjects must lie in 1-32, found 99"),
         ("data fake deap out --effects.expression 3", "expression must lie in 0-1, found 3"),
         ("analyze no.mp4 --output t.csv", "no.mp4: expected a video file, found no such file"),
-        ("analyze no.mp4 --output t.xlsx", "t.xlsx: expected an output file that ends in .csv or"),
+        ("analyze no.mp4 --output t.xlsx", "t.xlsx: expected an output file that ends in .csv,"),
         ("--config no.yaml info", "no.yaml: expected a YAML file, found no such file"),
         ("info --config", "--config: expected a YAML file behind it"),
     ],

@@ -207,7 +207,8 @@ class Analyzer:
                     found=f"a video of {info.duration_s:.1f} s",
                     remedy="give an earlier start_s",
                 )
-            made.attrs |= {"source_sha256": sha256_file(path), "fps_hz": info.fps_hz}
+            about = self.about_video(path, start_s=start_s, end_s=end_s)
+            made.attrs = {**about, "fps_hz": info.fps_hz}
             return made
 
         if overlay is None:
@@ -372,6 +373,18 @@ class Analyzer:
             "detector_fingerprint": self.detector.fingerprint,
             "config": json.loads(canonical_json(self.config)),
             "models": [dict(predictor.about) for predictor in self.predictors],
+        }
+
+    def about_video(
+        self, path: Path, *, start_s: float, end_s: float, step_s: float | None = None
+    ) -> dict[str, Any]:
+        """How the table of a file is made, as far as that is known before: with the file's hash."""
+        config = self.config if step_s is None else dataclasses.replace(self.config, step_s=step_s)
+        return {
+            **self._with(config).about(path.name),
+            "source_sha256": sha256_file(path),
+            "start_s": start_s,
+            "end_s": end_s,
         }
 
     def _with(self, config: AnalyzeConfig) -> Analyzer:

@@ -105,8 +105,9 @@ class FaceWindows:
         last = (time_s + self.length_s - self.start_s) / self.step_s - 1 + ROUNDING_S
         first = (time_s - self.start_s) / self.step_s - 1 - ROUNDING_S
         for number in range(max(math.ceil(first), self._closed + 1), math.floor(last) + 1):
-            if number not in self._open:
-                begin_s = self.start_s + (number + 1) * self.step_s - self.length_s
+            begin_s = self.start_s + (number + 1) * self.step_s - self.length_s
+            # What lies before the first row was not asked for.
+            if number not in self._open and begin_s > self.start_s - TIE_S:
                 self._open[number] = _Window(begin_s)
 
     def _step(
