@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,9 @@ class FilmWriter:
     rounds times to a millisecond and may begin all its streams some ms later, in step. Sound of
     the source is copied along and stays in step, too; see `Sound`.
 
-    Choice: x264's `veryfast` at CRF 20, visually clean. BT.709 colours, said in the stream.
-    No B-frames: a frame's place in the file is its place in time. A picture of odd width or
+    Choice: CRF 20, visually clean; x264's `superfast` with the looking ahead of `veryfast`, which
+    gives files as small as that and takes two thirds of the time. BT.709 colours, said in the
+    stream. No B-frames: a frame's place in the file is its place in time. A picture of odd width or
     height has its last column or row twice, for the colour of H.264 is stored for 2x2 pixels.
 
     Example:
@@ -51,7 +52,6 @@ class FilmWriter:
         sound_of: Path | None = None,
         end_s: float = math.inf,
         crf: int = 20,
-        preset: Literal["ultrafast", "veryfast", "medium"] = "veryfast",
         bit_exact: bool = True,
         on_problem: OnProblem | None = None,
     ) -> None:
@@ -63,7 +63,6 @@ class FilmWriter:
                 `video.frames` gives them.
             end_s: Sound from here on is left out, on the same clock.
             crf: Quality of x264: 0 loses nothing, 18 is visually clean, 23 its default.
-            preset: Speed of x264.
             bit_exact: Leave out version strings and dates, so that equal frames give equal files.
             on_problem: Told where there is sound that cannot be had; without it the log is.
 
@@ -86,7 +85,7 @@ class FilmWriter:
             )
         self.path = path
         self._sound_of, self._end_s, self._on_problem = sound_of, end_s, on_problem
-        self._crf, self._preset, self._bit_exact = crf, preset, bit_exact
+        self._crf, self._bit_exact = crf, bit_exact
         self._open = ExitStack()
         self._part = path
         self._shape: tuple[int, ...] = ()
@@ -129,7 +128,6 @@ class FilmWriter:
         Raises:
             BadInput: another size, or a time that is not later.
         """
-        import av
         from av.video.reformatter import Colorspace
 
         if self._film is None:
@@ -141,14 +139,14 @@ class FilmWriter:
                 found=f"{image.shape[1]}x{image.shape[0]} px at {time_s:g} s",
             )
         self._last_s = time_s
-        if image.shape[0] % 2 or image.shape[1] % 2:
-            odd = [(0, n % 2) for n in image.shape[:2]]
-            image = np.pad(image, [*odd, (0, 0)], mode="edge")
+        height, width = image.shape[:2]
+        self._canvas[:height, : 3 * width] = image.reshape(height, -1)
+        if width % 2:
+            self._canvas[:height, 3 * width : 3 * width + 3] = image[:, -1]
+        if height % 2:
+            self._canvas[height] = self._canvas[height - 1]
         picture = self._converter.reformat(
-            av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"),
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            threads=1,
+            self._picture, format="yuv420p", dst_colorspace=Colorspace.ITU709, threads=1
         )
         picture.pts, picture.time_base = round((time_s - self._origin_s) / CLOCK), CLOCK
         self._put(self._stream.encode(picture))
@@ -160,6 +158,11 @@ class FilmWriter:
 
         self._origin_s, self._shape = time_s, image.shape
         self._converter = VideoReformatter()
+        # One for all frames: to ask for the memory of each costs more than to fill it.
+        even = [n + n % 2 for n in image.shape[:2]]
+        self._picture = av.VideoFrame(even[1], even[0], "rgb24")
+        plane: Any = self._picture.planes[0]
+        self._canvas = np.frombuffer(plane, np.uint8).reshape(even[0], plane.line_size)
         if self._sound_of is not None:
             self._sound = self._open.enter_context(
                 Sound(
@@ -195,12 +198,12 @@ class FilmWriter:
             codec.color_range = 1  # 16 to 235
             stream.options = {
                 "crf": str(self._crf),
-                "preset": self._preset,
+                "preset": "superfast",
                 "bf": "0",
                 # One thread: x264's rate control depends on their number, and bytes have to repeat.
                 "threads": "1",
                 # Some SIMD code of x264 reads past its rows: equal frames, other bytes.
-                "x264-params": "cpu-independent=1",
+                "x264-params": "mbtree=1:rc-lookahead=10:cpu-independent=1",
             }
             if self._bit_exact:
                 codec.flags |= av.codec.context.Flags.bitexact.value

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pulsefer.core.errors import OnProblem, Problem, log_problem
+from pulsefer.core.errors import BadInput, OnProblem, Problem, log_problem
+from pulsefer.media.container import film_stream, open_container
 
 AAC_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """Samples per second that every player of AAC knows."""
@@ -49,9 +49,9 @@ class Sound:
         self._packets: Iterator[Any] = iter(())
         try:
             first_s = _first_frame_s(path)
-            container = self._files.enter_context(_open(path))
+            container = self._files.enter_context(open_container(path))
             self._source = container.streams.best("audio")
-        except av.FFmpegError as error:
+        except (av.FFmpegError, BadInput) as error:
             self._give_up(error)
         if self._source is not None:
             self._shift = round((first_s + origin_s) / self._source.time_base)
@@ -155,30 +155,29 @@ class Sound:
 
     def _give_up(self, why: Exception) -> None:
         self._source = self._target = None
+        said = why.problem.found if isinstance(why, BadInput) else getattr(why, "strerror", None)
         self._tell(
             Problem(
                 self._where,
                 expected="sound that can be copied",
-                found=str(getattr(why, "strerror", None) or why),
+                found=str(said or why),
                 remedy="the film is written; from here on it is silent",
                 severity="warning",
             )
         )
 
 
-def _open(path: Path) -> Any:
+def _first_frame_s(path: Path) -> float:
+    """Stamp of the first frame that decodes, which `video.frames` calls 0; in AVI that is none."""
     import av
 
-    # Local files only: a playlist must not make the reader fetch something.
-    return av.open(str(path), options={"protocol_whitelist": "file"}, metadata_errors="ignore")
-
-
-def _first_frame_s(path: Path) -> float:
-    """Stamp of the first frame that decodes, which `video.frames` calls 0."""
-    with _open(path) as container:
-        if not container.streams.video or "avi" in container.format.name.split(","):
+    with open_container(path) as container:
+        if "avi" in container.format.name.split(","):
             return 0.0
-        stream = container.streams.video[0]
-        frame = next(container.decode(stream), None)
-        stamp_s = 0.0 if frame is None or frame.pts is None else float(frame.pts * stream.time_base)
-        return stamp_s if math.isfinite(stamp_s) else 0.0
+        stream = film_stream(path, container)
+        for packet in container.demux(stream):
+            with suppress(av.FFmpegError):
+                for picture in packet.decode():
+                    if picture.pts is not None:
+                        return float(picture.pts * stream.time_base)
+    return 0.0
