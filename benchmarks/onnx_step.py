@@ -127,7 +127,7 @@ def _measure(rounds: int) -> dict[str, Any]:
         "rounds": rounds,
         "clock": "process_time",
         "threads": 1,
-        "machine": torch.backends.cpu.get_cpu_capability(),
+        "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "onnxruntime": onnxruntime.__version__,
         "matrix": MATRIX,
         "matmul_gflop_per_s": round(flop_per_s / 1e9, 1),
@@ -163,7 +163,11 @@ def section(result: Mapping[str, Any]) -> str:
             f"{row['ms']['torch']:.1f} | {row['ms_at_rate_of_product']:.1f} | "
             f"{aim if n == '1' else '– | –'} |"
         )
-    return SECTION.format(**result, lines="\n".join(lines), machine=in_words(result["about"]))
+    return SECTION.format(
+        **result,
+        lines="\n".join(lines),
+        machine=f"{in_words(result['about'])} Instruction set: {result['instruction_set']}.",
+    )
 
 
 def main() -> None:

@@ -222,21 +222,22 @@ class _Areas:
         whole = image[: height * factor, : width * factor]
         # Whole numbers, row by row and colour by colour: a fraction of the time of one `sum`.
         kind = np.uint16 if factor <= MOST_IN_UINT16 else np.uint32
-        rows = np.zeros((height, width * factor, 3), kind)
-        for row in range(factor):
+        rows = whole[::factor].astype(kind)
+        for row in range(1, factor):
             rows += whole[row::factor]
-        sums_CHW = np.zeros((3, height, width), kind)
-        for column in range(factor):
-            for colour in range(3):
+        sums_CHW = np.empty((3, height, width), kind)
+        for colour in range(3):
+            sums_CHW[colour] = rows[:, ::factor, colour]
+            for column in range(1, factor):
                 sums_CHW[colour] += rows[:, column::factor, colour]
         # Sums reach 1e8 and are subtracted from each other: single precision would not do.
+        self.sums_CHW = np.zeros((3, height + 1, width + 1))
+        inside_CHW = self.sums_CHW[:, 1:, 1:]
         if factor & (factor - 1):
             means_CHW = sums_CHW.astype(np.float32) / factor**2
-            along = np.cumsum(means_CHW, axis=2, dtype=np.float64)
+            np.cumsum(means_CHW, axis=2, dtype=np.float64, out=inside_CHW)
         else:  # the same, several times as fast: a power of two takes no bit from a whole number
-            along = np.cumsum(sums_CHW, axis=2, dtype=np.uint32) / factor**2
-        self.sums_CHW = np.zeros((3, height + 1, width + 1))
-        self.sums_CHW[:, 1:, 1:] = along
+            np.divide(np.cumsum(sums_CHW, axis=2, dtype=np.uint32), factor**2, out=inside_CHW)
         for upper, lower in itertools.pairwise(self.sums_CHW.swapaxes(0, 1)):
             lower += upper
 
