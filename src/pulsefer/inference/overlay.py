@@ -51,9 +51,10 @@ class Overlay:
     it. Frames that were not analysed are not in the film: by default it has 25 a second at most.
 
     `blur_faces` replaces every face in sight, and for a moment after it was lost, by a few large
-    cells (see `hide`), and a face that is found also in the second before. **A face that is not
-    found is not hidden**, nor what a person is known by besides: the voice, clothes, the place.
-    Look at the film before you show it to anybody.
+    cells (see `hide`), and a face that is found also in the second before, around the place where
+    it was found. **A face that is not found is not hidden**, nor is one on its way to that place:
+    who joins others is looked for every `FollowConfig.detect_every_s`. Nor is what else tells who
+    somebody is: the voice, clothes, the place. Look at the film before you show it to anybody.
 
     Example:
         >>> with Overlay(Path("out.mp4"), source=path, columns=names) as overlay:  # doctest: +SKIP

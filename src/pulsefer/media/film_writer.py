@@ -200,8 +200,9 @@ class FilmWriter:
                 "crf": str(self._crf),
                 "preset": "superfast",
                 "bf": "0",
-                # One thread: x264's rate control depends on their number, and bytes have to repeat.
-                "threads": "1",
+                # As many everywhere: x264's rate control depends on it, and bytes have to repeat.
+                # Two, so that whoever makes the frames does not wait for them to be written.
+                "threads": "2",
                 # Some SIMD code of x264 reads past its rows: equal frames, other bytes.
                 "x264-params": "mbtree=1:rc-lookahead=10:cpu-independent=1",
             }

@@ -23,6 +23,9 @@ class Sound:
 
     Choice: at a cut, packets that begin before it are left out. So the first 20 ms or so of a film
     that begins later than its source are silent, and nothing is heard that was not asked for.
+
+    Where stamps of the source leap so far that `video.frames` does not follow them, sound after the
+    leap is out of step.
     """
 
     def __init__(
