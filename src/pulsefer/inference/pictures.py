@@ -14,17 +14,20 @@ from pulsefer.faces.crop import crop, crop_frame
 from pulsefer.faces.detector import Detector, Face
 from pulsefer.faces.follow import FollowConfig
 from pulsefer.media.image import decode_image
+from pulsefer.models.description import CONFIG
 
 if TYPE_CHECKING:
     from pulsefer.models.frame_affect import FrameAffect
 
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 LARGEST_BYTES: Final = 256 * 2**20
+DIMENSIONS: Final = ("valence", "arousal")
+"""Order of a network's outputs (`models.frame_affect`)."""
 COLUMNS: Final = (
     "picture", "face_id", "face_score", "box_x_px", "box_y_px", "box_w_px", "box_h_px",
 )  # fmt: skip
-AFFECT: Final = ("valence_score", "arousal_score")
-"""Of a network of pictures: -1 to 1, the scale of AFEW-VA."""
+ENDINGS: Final = {"regression": "_score", "binary": "_prob"}
+"""By what a network of pictures learned: values from -1 to 1, or whether they are above 0."""
 
 
 class Pictures:
@@ -53,9 +56,11 @@ class Pictures:
         self.detector = detector
         self.model: FrameAffect | None = None
         self.about: list[dict[str, Any]] = []
+        self._target = "regression"
+        self._learned: tuple[str, ...] = ()
         if run is not None:
             self._load(run, device)
-        self.columns = (*COLUMNS, *AFFECT) if self.model else COLUMNS
+        self.columns = (*COLUMNS, *(f"{name}{ENDINGS[self._target]}" for name in self._learned))
 
     def _load(self, run: Path, device: str) -> None:
         from pulsefer.core.fingerprint import sha256_file
@@ -65,12 +70,29 @@ class Pictures:
         folder = model_folder(run)
         self.model = checkpoint.load_frame_affect(folder).to(place_of(device))
         told = checkpoint.about(folder)
+        learned_by, labels = told.get("pretrain"), told.get("labels")
+        if not isinstance(learned_by, dict) or not isinstance(labels, dict):
+            raise BadInput(
+                str(folder / CONFIG),
+                expected='"about.pretrain" and "about.labels": how it learned, and what',
+                found="neither or one of them",
+                remedy="give a run that this version of `pulsefer pretrain` made",
+            )
+        if learned_by.get("target") not in ENDINGS or not labels.keys() <= set(DIMENSIONS):
+            raise BadInput(
+                str(folder / CONFIG),
+                expected=f"a target of {' or '.join(ENDINGS)}, of {' and '.join(DIMENSIONS)}",
+                found=f"{learned_by.get('target')!r}, of {', '.join(map(str, labels))}",
+            )
+        self._target = str(learned_by["target"])
+        self._learned = tuple(name for name in DIMENSIONS if name in labels)
         self.about = [
             {
                 "fingerprint": told.get("fingerprint"),
                 "weights_sha256": sha256_file(folder / checkpoint.WEIGHTS),
                 "trained_on": told.get("datasets"),
                 "data_kind": told.get("data_kind", "synthetic"),
+                "target": self._target,
             }
         ]
 
@@ -111,7 +133,7 @@ class Pictures:
                 "box_w_px": face.box_w_px,
                 "box_h_px": face.box_h_px,
             }
-            yield row | (dict(zip(AFFECT, affect[number], strict=True)) if affect else {})
+            yield row | (affect[number] if affect else {})
 
     def _picture(self, image: NDArray[np.uint8], face: Face) -> NDArray[np.uint8] | None:
         try:
@@ -120,7 +142,8 @@ class Pictures:
         except BadInput:  # landmarks that cannot be a face's
             return None
 
-    def _affect(self, pictures: list[NDArray[np.uint8]]) -> list[list[float]]:
+    def _affect(self, pictures: list[NDArray[np.uint8]]) -> list[dict[str, float]]:
+        """What the network says of each face, by the column."""
         if self.model is None:
             return []
         import torch
@@ -129,11 +152,14 @@ class Pictures:
 
         device = next(self.model.parameters()).device
         with torch.inference_mode():
-            share = torch.sigmoid(
-                self.model(to_float(torch.from_numpy(np.stack(pictures)).to(device)))
-            )
-        scores: list[list[float]] = (2 * share - 1).tolist()
-        return scores
+            bytes_BHWC = torch.from_numpy(np.stack(pictures)).to(device)
+            share = torch.sigmoid(self.model(to_float(bytes_BHWC)))
+        value = share if self._target == "binary" else 2 * share - 1
+        ending = ENDINGS[self._target]
+        return [
+            {f"{name}{ending}": one[DIMENSIONS.index(name)] for name in self._learned}
+            for one in value.tolist()
+        ]
 
 
 def pictures_in(folder: Path) -> list[Path]:
