@@ -221,7 +221,7 @@ class _Areas:
         self.height, self.width = height, width
         whole = image[: height * factor, : width * factor]
         # Whole numbers, row by row and colour by colour: a fraction of the time of one `sum`.
-        kind = np.uint16 if factor <= MOST_IN_UINT16 else np.uint32
+        kind = np.dtype("uint16" if factor <= MOST_IN_UINT16 else "uint32")
         rows = whole[::factor].astype(kind)
         for row in range(1, factor):
             rows += whole[row::factor]
