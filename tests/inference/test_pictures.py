@@ -8,9 +8,8 @@ from scripted_faces import face_at
 from pulsefer.core.errors import BadInput
 from pulsefer.inference.analyzer import Analyzer
 from pulsefer.inference.pictures import COLUMNS, DIMENSIONS
-from pulsefer.models import frame_affect
 from pulsefer.media.image import encode_png
-from pulsefer.models import checkpoint
+from pulsefer.models import checkpoint, frame_affect
 from pulsefer.models.crnn import Crnn
 from pulsefer.models.frame_affect import FrameAffect
 
@@ -71,7 +70,7 @@ def saved(folder, *, target="regression", labels=DIMENSIONS):
         "fingerprint": "f",
         "data_kind": "synthetic",
         "pretrain": {"target": target},
-        "labels": dict.fromkeys(labels, {}),
+        "labels": {name: {} for name in labels},
     }
     checkpoint.save(model, folder, card="", about=about)
     return folder

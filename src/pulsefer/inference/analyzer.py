@@ -45,6 +45,10 @@ EARLY_S = 1e-9
 SHORT_S = 1.0
 """A file may end this much before it says; header and last frame seldom agree."""
 
+SEARCH_S = 1.0
+"""Where faces are to be hidden, new ones are looked for this often: an overlay hides a face for as
+long before it was found."""
+
 BASE_COLUMNS = (
     "time_s", "face_id", "face_score", "box_x_px", "box_y_px", "box_w_px", "box_h_px",
     "face_share", "hr_bpm", "hr_quality", "hr_reason", "hr_pos_bpm", "hr_chrom_bpm",
@@ -155,7 +159,8 @@ class Analyzer:
             end_s: Nothing from here on is wanted.
             step_s: Seconds per row; None is the configuration's.
             overlay: A film to write as well, with boxes, values, traces and the sound (".mp4").
-            blur_faces: Hide the faces in that film.
+            blur_faces: Hide the faces in that film. Whole pictures are then searched for more
+                faces once a second at least, so that nobody is shown for long who has just come.
             on_problem: Told if the file breaks off; what was read before is returned. Without it
                 a break in decoding is raised, an early end is logged.
             advance: Called with `step_s` after every step.
@@ -171,9 +176,14 @@ class Analyzer:
         """
         path = Path(path)
         _check_span(start_s, end_s)
-        if step_s is not None and step_s != self.config.step_s:
-            other = self._with(dataclasses.replace(self.config, step_s=step_s))
-            return other.video(
+        config = self.config
+        if step_s is not None:
+            config = dataclasses.replace(config, step_s=step_s)
+        if blur_faces and config.follow.detect_every_s > SEARCH_S:
+            follow = dataclasses.replace(config.follow, detect_every_s=SEARCH_S)
+            config = dataclasses.replace(config, follow=follow)
+        if config != self.config:
+            return self._with(config).video(
                 path, start_s=start_s, end_s=end_s, overlay=overlay, blur_faces=blur_faces,
                 on_problem=on_problem, advance=advance,
             )  # fmt: skip

@@ -57,12 +57,12 @@ class Pictures:
         self.model: FrameAffect | None = None
         self.about: list[dict[str, Any]] = []
         self._target = "regression"
-        self._learned: tuple[str, ...] = ()
-        if run is not None:
-            self._load(run, device)
-        self.columns = (*COLUMNS, *(f"{name}{ENDINGS[self._target]}" for name in self._learned))
+        self._learned = self._load(run, device) if run is not None else ()
+        ending = ENDINGS[self._target]
+        self.columns: tuple[str, ...] = COLUMNS + tuple(n + ending for n in self._learned)
 
-    def _load(self, run: Path, device: str) -> None:
+    def _load(self, run: Path, device: str) -> tuple[str, ...]:
+        """Load it; what it learned."""
         from pulsefer.core.fingerprint import sha256_file
         from pulsefer.inference.predictor import model_folder, place_of
         from pulsefer.models import checkpoint
@@ -70,7 +70,8 @@ class Pictures:
         folder = model_folder(run)
         self.model = checkpoint.load_frame_affect(folder).to(place_of(device))
         told = checkpoint.about(folder)
-        learned_by, labels = told.get("pretrain"), told.get("labels")
+        learned_by: Any = told.get("pretrain")
+        labels: Any = told.get("labels")
         if not isinstance(learned_by, dict) or not isinstance(labels, dict):
             raise BadInput(
                 str(folder / CONFIG),
@@ -85,7 +86,6 @@ class Pictures:
                 found=f"{learned_by.get('target')!r}, of {', '.join(map(str, labels))}",
             )
         self._target = str(learned_by["target"])
-        self._learned = tuple(name for name in DIMENSIONS if name in labels)
         self.about = [
             {
                 "fingerprint": told.get("fingerprint"),
@@ -95,6 +95,7 @@ class Pictures:
                 "target": self._target,
             }
         ]
+        return tuple(name for name in DIMENSIONS if name in labels)
 
     def rows(
         self, folder: Path, *, on_problem: OnProblem, advance: Callable[[float], None] | None
