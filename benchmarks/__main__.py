@@ -2,7 +2,7 @@
 
     python -m benchmarks [--render]
 
-Takes about twenty minutes. Results go to `results/benchmarks/*.json`, from which
+Takes about an hour. Results go to `results/benchmarks/*.json`, from which
 `docs/benchmarks.md` is rendered; `--render` renders without measuring.
 """
 
@@ -15,11 +15,15 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import (
+    analyze_speed,
     compared_systems,
     compression,
     crnn_step,
+    live_latency,
     memory,
+    onnx_step,
     prepare_speed,
+    trusted_rate,
     weighting_step,
 )
 from benchmarks.machine import DOCS, RESULTS, in_words, provenance
@@ -74,12 +78,28 @@ at the pictures. Median of {rounds} rounds on films of {seconds:g} s.
 
 {speed_machine}
 
-## Memory by the length of the video
+## A heart rate that is given, and one that is right
 
-Peak resident set of a process, MiB, libraries included; {picture} px at {fps:g} frames/s.
+{trusted}
 
-| | {memory_lengths} | longest over shortest | flat |
-|---|{memory_rule}---:|---|
+## `analyze` against the film's own time
+
+{analyze}
+
+## A streaming step
+
+{onnx}
+
+## Live
+
+{live}
+
+## Memory and time by the length of the video
+
+Peak resident set of a process, MiB, libraries included, and its processor time per frame of the
+file, ms; {picture} px at {fps:g} frames/s. Flat: both are for the longest at most {flat:.0%} of what
+they are for the shortest, and less than {most:.0f} MiB.
+
 {memory_rows}
 
 All frames of the longest video held at once would be {all_frames} MiB more.
@@ -96,7 +116,7 @@ def render() -> None:
     """Write the page from the results that are there."""
     step, speed, peaks = (_read(name) for name in ("crnn_step", "prepare_speed", "memory"))
     compared, weighting = _read("compared_systems"), _read("weighting_step")
-    lengths = list(peaks["peak_mib"]["analyze"])
+    trusted, analyze = _read("trusted_rate"), _read("analyze_speed")
     text = PAGE.format(
         batch=step["batch"],
         frames=step["frames"],
@@ -127,18 +147,35 @@ def render() -> None:
         speed_machine=in_words(speed["about"]),
         picture=peaks["picture"],
         fps=peaks["fps_hz"],
-        memory_lengths=" | ".join(f"{length} s" for length in lengths),
-        memory_rule="---:|" * len(lengths),
-        memory_rows="\n".join(
-            f"| `{way}` | {' | '.join(f'{by_length[length]:.0f}' for length in lengths)} | "
-            f"{peaks['growth'][way]:.2f} | {_yes(peaks['reached'][way])} |"
-            for way, by_length in peaks["peak_mib"].items()
-        ),
+        flat=memory.FLAT,
+        most=memory.MOST_MIB,
+        memory_rows=_memory_rows(peaks),
+        trusted=f"{trusted_rate.section(trusted)}\n\n{in_words(trusted['about'])}",
+        analyze=f"{analyze_speed.section(analyze)}\n\n{in_words(analyze['about'])}",
+        onnx=onnx_step.section(_read("onnx_step")),
+        live=live_latency.section(_read("live_latency")),
         all_frames=peaks["all_frames_mib"],
         memory_machine=in_words(peaks["about"]),
     )
     with whole_file(DOCS / "benchmarks.md") as part:
         part.write_text(text, "utf-8")
+
+
+def _memory_rows(peaks: Result) -> str:
+    lengths = list(peaks["peak_mib"]["analyze"])
+    head = " | ".join(f"{length} s" for length in lengths)
+    lines = [
+        f"| | MiB: {head} | longest over shortest | ms: {head} | longest over shortest | flat |",
+        f"|---|{'---:|' * (2 * len(lengths) + 2)}---|",
+    ]
+    for way, by_length in peaks["peak_mib"].items():
+        mib = " | ".join(f"{by_length[length]:.0f}" for length in lengths)
+        ms = " | ".join(f"{peaks['ms_per_frame'][way][length]:.2f}" for length in lengths)
+        lines.append(
+            f"| `{way}` | {mib} | {peaks['growth'][way]:.2f} | {ms} | "
+            f"{peaks['slower'][way]:.2f} | {_yes(peaks['reached'][way])} |"
+        )
+    return "\n".join(lines)
 
 
 def _promises(step: Result) -> str:
@@ -177,6 +214,10 @@ MEASURE: dict[str, Callable[[], Result]] = {
     "memory": memory.run,
     "compared_systems": compared_systems.run,
     "weighting_step": weighting_step.run,
+    "trusted_rate": trusted_rate.run,
+    "analyze_speed": analyze_speed.run,
+    "onnx_step": onnx_step.run,
+    "live_latency": live_latency.run,
 }
 
 

@@ -7,7 +7,8 @@ and written by x264 at several CRF; "raw" is the film without any codec. Every v
 of any video: decoded, face followed, cropped, mean colour of the skin, POS. Two readings:
 
 * the whole trial, one rate by `signals.colour.pulse_rate`: what one asks of a recorded trial;
-* the last 10 s, once a second, by `signals.colour.rates`: what `pulsefer analyze` puts in a table.
+* the last 10 s, once a second, by `signals.colour.rates`: as `hr_pos_bpm` of `pulsefer analyze` is
+  read, from a window of 12 s there.
 
 Rows go to `results/benchmarks/compression.jsonl`, from which `docs/compression.md` and its figure
 are rendered; `--render` renders without measuring.
@@ -173,7 +174,7 @@ median quality | 10-s windows within {within:g} bpm |
 
 Error: absolute difference between the planted rate and the one that POS (Wang et al. 2017) reads
 from the video. The columns of errors read the whole trial at once, as one does with a recording;
-the last column reads the last 10 s once a second, as `pulsefer analyze` does. A trial without a
+the last column reads the last 10 s once a second. A trial without a
 rate counts as a miss. "raw" never met a codec.
 
 {cliff}
@@ -240,8 +241,8 @@ def _quality(rows: list[Row]) -> str:
     trusted = [row for row in coded if row["quality"] >= 0.3]
     wrong = [row for row in trusted if abs(row["error_bpm"]) > WITHIN_BPM]
     return (
-        "The quality index does not protect from this. It tells a steady rhythm from noise, and a "
-        f"codec has steady rhythms of its own: of {len(coded)} readings of compressed film "
+        "The quality index of POS does not protect from this. It tells a steady rhythm from noise, "
+        f"and a codec has steady rhythms of its own: of {len(coded)} readings of compressed film "
         f"{len(trusted)} have a quality of 0.3 or more, and {len(wrong)} of these are off by more "
         f"than {WITHIN_BPM:g} bpm. Look at the bit rate of a video before you believe its pulse."
     )

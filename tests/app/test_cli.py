@@ -18,7 +18,7 @@ from pulsefer.media.video import encode
 
 COMMANDS = (
     "demo", "data fake", "data check", "data prepare", "pretrain", "train", "evaluate", "report",
-    "analyze", "info",
+    "analyze", "live", "export", "info",
     *(f"data {does} {name}" for does in ("fake", "check", "prepare")
       for name in ("deap", "mahnob_hci", "afew_va", "stills")),
 )  # fmt: skip

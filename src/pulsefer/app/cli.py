@@ -20,7 +20,8 @@ HELP = """Emotion (valence, arousal) and heart rate from face video, by one netw
 
 * Start with `pulsefer demo`: it films a synthetic data set, trains on it, and writes a report.
 
-* With a video of your own: `pulsefer analyze VIDEO --output FILE.csv`.
+* With a video of your own: `pulsefer analyze VIDEO --output FILE.csv`. With a camera:
+  `pulsefer live`.
 
 * With a licence of DEAP or MAHNOB-HCI: `pulsefer data check deap ROOT`, then `data prepare`,
   `train`, `evaluate`.

@@ -36,6 +36,7 @@ from pulsefer.training.epochs import Advance, load_weights
 from pulsefer.training.parallel import first_does, meet, this_process
 from pulsefer.training.pretrain_card import card
 from pulsefer.training.pretrain_fold import PretrainConfig, fit_fold
+from pulsefer.training.terms import licence, use
 
 __all__ = ["PretrainConfig", "PretrainRun", "epochs_of", "folds_of", "open_pretrain", "pretrain"]
 
@@ -298,7 +299,13 @@ def _fit_final(
     def save() -> None:
         model = FrameAffect(FrameAffectConfig(config.dropout))
         load_weights(model, run.folder / "final", "last")
-        about = {**run.about, "figures": _figures(run, config)}
+        about = {
+            **run.about,
+            "figures": _figures(run, config),
+            # Of specimens too: which pictures of a mixed store are real is not told by its kind.
+            "licence": licence(run.about["datasets"]),
+            "use": use(run.data_kind),
+        }
         checkpoint.save(model, place, card=card(about), about=about)
 
     first_does(save)

@@ -37,13 +37,8 @@ raters saw in a face, which is not what a person feels.
 
 ## Licence
 
-Weights learned from pictures are bound by the licence of those pictures. {licence}
+{licence}
 """
-
-LICENCES = {
-    "afew_va": "AFEW-VA is for non-commercial research only: so is this network.",
-}
-"""By data set, what its terms mean for the weights."""
 
 
 def card(about: Mapping[str, Any]) -> str:
@@ -55,10 +50,6 @@ def card(about: Mapping[str, Any]) -> str:
         if settings["target"] == "regression"
         else "whether the value is above 0"
     )
-    terms = [LICENCES[name] for name in about["datasets"] if name in LICENCES]
-    others = [name for name in about["datasets"] if name not in LICENCES]
-    if others:
-        terms.append(f"Look up those of {', '.join(others)} before passing it on.")
     synthetic = "**Synthetic: it has never seen a real face.** "
     return CARD.format(
         **{k: about[k] for k in (
@@ -76,7 +67,7 @@ def card(about: Mapping[str, Any]) -> str:
             f"| {dimension} | {' | '.join(_figure(*values[name]) for name in metrics)} |"
             for dimension, values in figures.items()
         ),
-        licence=" ".join(terms),
+        licence=about["licence"]["sentence"],
     )  # fmt: skip
 
 
