@@ -97,8 +97,8 @@ at the pictures. Median of {rounds} rounds on films of {seconds:g} s.
 ## Memory and time by the length of the video
 
 Peak resident set of a process, MiB, libraries included, and its processor time per frame of the
-file, ms; {picture} px at {fps:g} frames/s. Flat: both are for the longest at most {flat:.0%} of what
-they are for the shortest, and less than {most:.0f} MiB.
+file, ms; {picture} px at {fps:g} frames/s. Flat: both are for the longest at most {flat:.0%} of
+what they are for the shortest, and less than {most:.0f} MiB.
 
 {memory_rows}
 

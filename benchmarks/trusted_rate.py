@@ -141,10 +141,9 @@ def section(result: dict[str, Any]) -> str:
         f"{result['seconds']:g} s each, pulses of 1 % and of none; rows from the first whose face "
         "has been in sight for 5 s. Right: within "
         f"{result['within_bpm']:g} bpm of the planted beats of the window ({result['window_s']:g} "
-        "s). Intervals: 95 %, over persons. POS reads the same rows and never abstains. **At CRF "
-        "23, the default of x264, little of a pulse of 1 % is left in such faces, and what the "
-        "codec puts in its place is not the noise of the theory**: of the rates that are given "
-        "there, many are wrong. Write CRF 18 or lower ([compression.md](compression.md))."
+        "s). Intervals: 95 %, over persons. POS reads the same rows and never abstains. At CRF 23, "
+        "the default of x264, most of a pulse of 1 % is gone from such faces: fewer rates are "
+        "given, and more of them are wrong. Write CRF 18 or lower ([compression.md](compression.md))."
     )
     return "\n".join(
         [

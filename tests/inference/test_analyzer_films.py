@@ -16,16 +16,18 @@ HR_BPM = 77.0
 SECONDS, FPS_HZ = 13, 25.0
 
 
-def specimen(path, *, pulse_amplitude=0.01, seconds=SECONDS, seed=0):
+def specimen(
+    path, *, pulse_amplitude=0.01, seconds=SECONDS, seed=0, fps_hz=FPS_HZ, size_px=(480, 384)
+):
     """At half this size H.264 leaves little of a pulse of 1 %."""
     effects = Effects(pulse_amplitude=pulse_amplitude)
     trial = draw_trials(effects, subjects=1, seed=seed)[0]
     beats_s = beat_times_s(HR_BPM, -2.0, seconds, seed=seed, variability=0.02)
     images = film(
-        trial, beats_s, effects=effects, n_frames=round(seconds * FPS_HZ), fps_hz=FPS_HZ,
-        width_px=480, height_px=384, seed=seed,
+        trial, beats_s, effects=effects, n_frames=round(seconds * fps_hz), fps_hz=fps_hz,
+        width_px=size_px[0], height_px=size_px[1], seed=seed,
     )  # fmt: skip
-    encode(path, images, fps_hz=FPS_HZ, crf=18)
+    encode(path, images, fps_hz=fps_hz, crf=18)
     return path
 
 
@@ -51,20 +53,35 @@ def test_a_planted_heart_rate_comes_back_from_the_file(table):
 
 
 @pytest.mark.slow
-def test_over_six_persons_the_rate_comes_back_and_quality_tells_a_pulse_from_none(
+def test_a_rate_is_given_where_there_is_a_pulse_and_abstained_where_there_is_none(
     analyzer, tmp_path
 ):
-    """In the median: a head that sways in the rhythm of a heart has some quality as well."""
-    rates, quality = [], {0.01: [], 0.0: []}
+    """Films like a webcam's; `benchmarks.trusted_rate` has more of them, and intervals."""
+    given, right, without = [], [], []
     for seed in range(6):
-        for amplitude, found in quality.items():
-            path = specimen(tmp_path / "film.mp4", pulse_amplitude=amplitude, seed=seed)
-            rows = analyzer.video(path).iloc[-3:]
-            found.append(rows["hr_quality"].mean())
+        for amplitude in (0.01, 0.0):
+            path = specimen(
+                tmp_path / "film.mp4", pulse_amplitude=amplitude, seed=seed, seconds=16,
+                fps_hz=30.0, size_px=(640, 480),
+            )  # fmt: skip
+            rates = analyzer.video(path).query("hr_reason != 'short'")["hr_bpm"]
             if amplitude:
-                rates.append(rows["hr_bpm"].median())
-    assert rates == pytest.approx(6 * [HR_BPM], abs=3.5)
-    assert np.median(quality[0.01]) > 1.5 * np.median(quality[0.0])
+                given += rates.notna().tolist()
+                right += (rates.dropna() - HR_BPM).abs().lt(3.0).tolist()
+            else:
+                without += rates.isna().tolist()
+    assert np.mean(given) >= 0.8
+    assert np.mean(right) >= 0.95
+    assert np.mean(without) >= 0.95
+
+
+@pytest.mark.shared
+def test_of_a_real_moving_head_no_rate_is_given(shared_data, analyzer):
+    """Today's open models answer anything from 48 to 148 bpm here, and are sure of it."""
+    rows = analyzer.video(shared_data / "clips" / "WolfgangLanger_Pexels.mp4")
+    assert rows["hr_bpm"].isna().all()
+    assert (rows["hr_reason"] != "").all()
+    assert rows["hr_pos_bpm"].notna().sum() > 10  # whoever wants a figure has one
 
 
 def test_a_second_time_and_after_another_file_the_bytes_are_the_same(
