@@ -143,7 +143,8 @@ def section(result: dict[str, Any]) -> str:
         f"{result['within_bpm']:g} bpm of the planted beats of the window ({result['window_s']:g} "
         "s). Intervals: 95 %, over persons. POS reads the same rows and never abstains. At CRF 23, "
         "the default of x264, most of a pulse of 1 % is gone from such faces: fewer rates are "
-        "given, and more of them are wrong. Write CRF 18 or lower ([compression.md](compression.md))."
+        "given, and more of them are wrong. Write CRF 18 or lower "
+        "([compression.md](compression.md))."
     )
     return "\n".join(
         [
