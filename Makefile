@@ -33,13 +33,16 @@ types: $(READY)
 ladder: $(READY)
 	$(BIN)/lint-imports
 
-# The wheel has to work where nothing of this checkout is.
+# The wheel has to start with nothing but what it needs, and then, with what the pages ask for, all
+# that README.md and docs/*.md show has to run where nothing of this checkout can be imported.
 wheel: $(READY)
 	rm -rf dist build/wheel-venv
 	$(BIN)/python -m build --wheel --outdir dist
 	$(PYTHON) -m venv build/wheel-venv
 	build/wheel-venv/bin/pip install --quiet --constraint constraints.txt dist/*.whl
 	cd build && wheel-venv/bin/pulsefer --version
+	build/wheel-venv/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[cluster,export,torchjd]"
+	build/wheel-venv/bin/python tests/docs/run_documented.py
 
 check: test smoke lint types ladder wheel
 

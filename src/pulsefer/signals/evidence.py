@@ -109,8 +109,9 @@ def evidence(rgb_TC: Floats, time_s: Floats) -> Evidence:
 
         L(f) = max over A of the sum over h of  z rho / (1 + rho) - log(1 + rho),  rho = A r_h / v
 
-    (the third line's part no more than that of the first two) and the rate is where L is highest. A fundamental that drowns in noise is not held against f,
-    one that should be seen and is not, is. The quality is Fisher's: z(f) + z(2f) is Gamma(2).
+    (the third line's part no more than that of the first two), and the rate is where L is highest.
+    A fundamental that drowns in noise is not held against f, one that should be seen and is not,
+    is. The quality is Fisher's: z(f) + z(2f) is Gamma(2).
 
     Args:
         rgb_TC: (T, 3) mean colour of skin, any scale; NaN where there was no face.
