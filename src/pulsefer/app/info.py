@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import Literal
 
 from pulsefer.app.console import OK, next_step, show
@@ -11,16 +12,34 @@ from pulsefer.core.version import __version__
 from pulsefer.models.crnn import CrnnConfig
 from pulsefer.models.layers import layers
 
+LICENCES = {
+    "code": "MIT",
+    "face detector's weights": "MIT, of the distribution mtcnn 1.0 (learned from WIDER FACE and "
+    "CelebA)",
+    "networks you train": "bound by the licences of the recordings: `pulsefer info --model RUN`",
+    "DEAP, MAHNOB-HCI, AFEW-VA": "theirs; nothing of them is here",
+}
 
-def info(*, input: Literal["appearance", "difference", "both"] = "appearance") -> int:
-    """Versions, extras, devices, and the network layer by layer.
+
+def info(
+    *,
+    model: Path | None = None,
+    input: Literal["appearance", "difference", "both"] = "appearance",
+) -> int:
+    """Versions, extras, devices, licences, and the network layer by layer; or a model of yours.
 
     STL is the paper's network with the emotion head alone, MTL the one with the heart rate beside
     it; their totals are those of its Table 3.
 
+    * What a run learned, from what, how it was validated, and what may be done with it:
+      `pulsefer info --model RUN`
+
     Args:
+        model: Folder of a run, of its network, or of what `pulsefer export` wrote.
         input: What the network sees: appearance (the paper's), difference, or both.
     """
+    if model is not None:
+        return _model(model)
     import torch
     from rich.markup import escape
     from rich.table import Table
@@ -36,6 +55,7 @@ def info(*, input: Literal["appearance", "difference", "both"] = "appearance") -
         ("extras", ", ".join(there) or "none"),
         ("GPU", gpu),
         ("CPU threads", str(torch.get_num_threads())),
+        *((f"licence: {what}", terms) for what, terms in LICENCES.items()),
     ):
         grid.add_row(what, escape(value))
     show(grid)
@@ -49,4 +69,42 @@ def info(*, input: Literal["appearance", "difference", "both"] = "appearance") -
             table.add_row(row.name, row.output_shape, f"{row.parameters:,}")
         show(table)
     next_step("pulsefer demo")
+    return OK
+
+
+def _model(run: Path) -> int:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from pulsefer.inference.predictor import ONNX, is_onnx, model_folder
+    from pulsefer.models.artefact import Artefact
+
+    folder = (run.parent if run.suffix == ONNX else run) if is_onnx(run) else model_folder(run)
+    told = Artefact.read(folder)
+    calibration = told.calibration
+    worth = (
+        f"temperature {told.temperature:.3g}; calibration error {calibration['ece_before']:.3f} "
+        f"before, {calibration['ece_after']:.3f} after, on {calibration['n']} windows of "
+        f"{calibration['persons']} persons held out"
+        if {"ece_before", "ece_after", "n", "persons"} <= calibration.keys()
+        and calibration["ece_after"] is not None
+        else f"none: {calibration.get('reason') or 'it was not fitted'}"
+    )
+    grid = Table.grid(padding=(0, 2))
+    for what, value in (
+        ("learned", f"{told.dimension}, high or low ({told.threshold})"),
+        ("from", f"{', '.join(told.datasets)} ({told.data_kind} data)"),
+        ("looks at", f"{told.n_frames} faces of {told.crop.size_px} px over {told.length_s:g} s"),
+        ("validated", f"by {told.protocol}" + (", leaky: no result" if told.leaky else "")),
+        ("calibration", worth),
+        ("licence", f"{told.licence}: {told.licence_sentence}"),
+        ("for", ", ".join(told.intended_use) or "it does not say"),
+        ("not for", ", ".join(told.out_of_scope) or "it does not say"),
+        ("fingerprint", f"{told.fingerprint}, pulsefer {told.version}"),
+        ("weights SHA-256", told.weights_sha256),
+        ("card", str(folder / "README.md")),
+    ):
+        grid.add_row(what, escape(value))
+    show(grid)
+    next_step(f"pulsefer analyze VIDEO --model {run} --output FILE.csv")
     return OK
