@@ -89,7 +89,6 @@ def said(capsys):
         ({"hr_reason": "moving"}, "hold still"),
         ({"hr_reason": "no_peak"}, "not clear yet"),
         ({"hr_reason": "no_peak", "since_s": -60.0}, "no clear pulse: hold still, more light"),
-        ({"hr_reason": "disagree"}, "not sure: hold still"),
         ({"hr_reason": "short"}, "4 s to go"),
         ({"hr_reason": "short", "since_s": -60.0}, "a moment"),
         ({"hr_reason": "a_new_word"}, "a_new_word"),

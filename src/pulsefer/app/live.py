@@ -39,7 +39,6 @@ ADVICE = {
     "bright": "less light",
     "moving": "hold still",
     "no_peak": "no clear pulse: hold still, more light",
-    "disagree": "not sure: hold still",
 }
 """What to do about `hr_reason`."""
 

@@ -18,7 +18,7 @@ COLOURS: Final[tuple[Rgb, ...]] = (
 )  # fmt: skip
 """One per face, for eyes that see colours in any way (after Okabe and Ito), light on dark."""
 
-REASONS: Final[Mapping[str, str]] = {
+BRIEFLY: Final[Mapping[str, str]] = {
     "short": "too early",
     "moving": "moving",
     "dark": "too dark",
@@ -26,7 +26,7 @@ REASONS: Final[Mapping[str, str]] = {
     "small": "too small",
     "no_peak": "no clear pulse",
 }
-"""Why there is no heart rate, in plain words. Others are shown as they are."""
+"""Why there is no heart rate (`columns.REASONS`), short enough for a label."""
 
 FEW: Final = 2
 """Of more faces than this the labels are smaller, by `CROWDED`."""
@@ -64,7 +64,7 @@ def lines(seen: SeenFace, row: Mapping[str, Any], probabilities: Mapping[str, st
     said = [Line(f"face {seen.face_id}  ·  {score}", 0.8, colour=SOFT)]
     hr_bpm, quality = number(row, "hr_bpm"), number(row, "hr_quality")
     reason = row.get("hr_reason")
-    why = REASONS.get(reason, reason.replace("_", " ")) if isinstance(reason, str) else ""
+    why = BRIEFLY.get(reason, reason.replace("_", " ")) if isinstance(reason, str) else ""
     if math.isfinite(hr_bpm):
         said.append(Line(f"{hr_bpm:.0f} bpm", 1.5, bold=True))
     else:
