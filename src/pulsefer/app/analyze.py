@@ -148,10 +148,15 @@ def _one(
         say(f"film: {overlay}" + (" (a face that was not found is not hidden: look at it before "
             "you show it)" if blur_faces else ""))  # fmt: skip
     _of_whom(analyzer)
-    if model is None:
+    if overlay is None:
+        # Whoever has a table wants to see whether it is right.
+        words = [*(f"--model {run}" for run in model or ()), f"--output {output}"]
+        film = video.with_suffix(".overlay.mp4").name
+        next_step(f"pulsefer analyze {video} {' '.join(words)} --overlay {film}")
+    elif model is None:
         next_step(f"pulsefer analyze {video} --model RUN --output {output}")
     else:
-        next_step(f"open {overlay or written[0]}")
+        next_step(f"open {overlay}")
     return SKIPPED if problems else OK
 
 
