@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import run_documented as documented
-from run_documented import Block, Command, Shell, Told, blocks_of, commands_of, run_page
+from run_documented import Block, Command, Shell, blocks_of, commands_of, run_page
 
 FENCE = "```"
 
@@ -24,9 +24,7 @@ def shell(tmp_path):
 
 
 def ran(text, shell, **how):
-    told = Told()
-    run_page("page.md", text, shell, told, **how)
-    return told
+    return run_page("page.md", text, shell, **how)
 
 
 def page(*blocks):
@@ -71,7 +69,7 @@ def test_a_line_that_begins_with_pulsefer_is_a_command_that_is_found(found, comm
     begun = {
         (one.page, number)
         for one in found
-        if one.language in documented.COMMANDS
+        if one.language in documented.COMMANDS and not one.not_run
         for number, line in enumerate(one.lines, one.line)
         if line.startswith("pulsefer ")
     }
@@ -262,6 +260,14 @@ def test_what_is_shortened_is_said_as_written_and_as_run(shell, tmp_path, capsys
     assert "shortened 1 times: 1 epoch" in told.summary(1.0)
 
 
+def test_what_several_pages_tell_adds_up(shell):
+    one = ran(page(("sh", "false\npip install x")), shell)
+    one.add(ran(page(("sh", "true"), ("python", "1")), shell))
+    assert one.summary(2.0).startswith(
+        "2 commands and 1 Python blocks run in 2 s: 0 commands shortened, 1 not run, 1 failed\n"
+    )
+
+
 def test_no_variable_of_the_caller_leads_to_the_checkout(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(documented.ROOT / "src"))
     monkeypatch.setenv("VIRTUAL_ENV", str(documented.ROOT / ".venv"))
@@ -273,6 +279,6 @@ def test_no_variable_of_the_caller_leads_to_the_checkout(monkeypatch, tmp_path):
 
 def test_the_readme_comes_before_a_page_that_takes_what_it_leaves():
     there = documented.pages_of(documented.ROOT)
-    assert list(documented.chosen([], there)) == there
-    assert list(documented.chosen(["docs/reading.md"], there)) == ["README.md", "docs/reading.md"]
-    assert list(documented.chosen(["docs/choices.md"], there)) == ["docs/choices.md"]
+    assert documented.chosen([], there) == there
+    assert documented.chosen(["docs/reading.md"], there) == ["README.md", "docs/reading.md"]
+    assert documented.chosen(["docs/choices.md"], there) == ["docs/choices.md"]
