@@ -29,7 +29,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -162,6 +162,11 @@ class Command:
     def shown(self) -> str:
         """On one line, as far as it goes."""
         return re.sub(r"\s*\\\n\s*", " ", self.text)
+
+    @property
+    def where(self) -> str:
+        """With its place."""
+        return f"{self.page}:{self.line} {self.shown}"
 
 
 def blocks_of(page: str, text: str) -> list[Block]:
@@ -369,12 +374,13 @@ def run_page(page: str, text: str, shell: Shell, *, limit_s: float = LIMIT_S) ->
     told = Told()
     blocks = blocks_of(page, text)
     for block in blocks:
-        if block.language in COMMANDS and not block.not_run:
-            for command in commands_of(block):
+        for command in commands_of(block) if block.language in COMMANDS else ():
+            if block.not_run:
+                _leave_out(command, block.not_run, told)
+            else:
                 _run_command(command, shell, told, limit_s)
-        elif block.not_run:
-            first = next((line for line in block.lines if line.strip()), "")
-            _leave_out(f"{page}:{block.line} {first}: {block.not_run}", told)
+        if block.not_run and block.language not in COMMANDS:
+            _leave_out(Command(page, block.line, block.language.title()), block.not_run, told)
     snippets = [one for one in blocks if one.language == PYTHON and not one.not_run]
     if snippets:
         where = f"{page}:{','.join(str(one.line) for one in snippets)} Python"
@@ -389,10 +395,9 @@ def run_page(page: str, text: str, shell: Shell, *, limit_s: float = LIMIT_S) ->
 
 
 def _run_command(command: Command, shell: Shell, told: Told, limit_s: float) -> None:
-    where = f"{command.page}:{command.line} {command.shown}"
     rule = why_not(command)
     if rule is not None:
-        _leave_out(f"{where}: {rule.why}", told)
+        _leave_out(command, rule.why, told)
         return
     text, used = shortened(instead(command.text))
     told.n_commands += 1
@@ -400,13 +405,13 @@ def _run_command(command: Command, shell: Shell, told: Told, limit_s: float) -> 
     told.shorter.update(used)
     begin = time.perf_counter()
     done = shell.run(text, limit_s=limit_s)
-    run = Command(command.page, command.line, text).shown
-    _tell(where, "" if text == command.text else run, *done, time.perf_counter() - begin, told)
+    run = "" if text == command.text else replace(command, text=text).shown
+    _tell(command.where, run, *done, time.perf_counter() - begin, told)
 
 
-def _leave_out(what: str, told: Told) -> None:
-    told.not_run.append(what)
-    print(f"not run  {what}", flush=True)
+def _leave_out(command: Command, why: str, told: Told) -> None:
+    told.not_run.append(f"{command.where}: {why}")
+    print(f"not run  {told.not_run[-1]}", flush=True)
 
 
 def _tell(where: str, run: str, status: int, said: str, seconds: float, told: Told) -> None:
@@ -465,7 +470,9 @@ def prepare(place: Path, pool: Executor) -> Told:
         _tell(f"made: {text}", "", *done, time.perf_counter() - begin, told)
 
     made = pool.map(make, PREPARED)
+    begin = time.perf_counter()
     film(place / FILM)
+    print(f"{time.perf_counter() - begin:5.1f} s  made: {FILM}", flush=True)
     list(made)  # raises what was raised there
     return told
 

@@ -236,15 +236,18 @@ def test_a_failure_is_told_with_its_last_lines_and_its_line_in_the_page(shell, c
     assert 'page.md.py", line 7' in out
 
 
-def test_what_is_not_run_is_said_with_its_reason(shell, capsys):
-    text = f"<!-- not run: no sea here -->\n{page(('sh', 'swim'))}{page(('sh', 'srun swim'))}"
-    told = ran(text, shell)
+def test_what_is_not_run_is_said_with_its_reason_command_by_command(shell, capsys):
+    here = "<!-- not run: no sea here -->\n"
+    swim = page(("sh", "swim  # far\ndive"))
+    told = ran(f"{here}{swim}{here}{page(('python', '1 / 0'))}{page(('sh', 'srun swim'))}", shell)
     assert told.status == 0
-    assert told.n_commands == 0
-    said = ["page.md:3 swim: no sea here", "page.md:7 srun swim: SLURM"]
-    assert told.not_run == said
-    assert all(f"not run  {one}\n" in capsys.readouterr().out for one in said[:1])
-    assert all(one in told.summary(1.0) for one in said)
+    assert told.n_commands == told.n_python == 0
+    assert told.not_run == [
+        "page.md:3 swim: no sea here", "page.md:4 dive: no sea here",
+        "page.md:9 Python: no sea here", "page.md:13 srun swim: SLURM",
+    ]  # fmt: skip
+    out = capsys.readouterr().out
+    assert all(f"not run  {one}\n" in out and one in told.summary(1.0) for one in told.not_run)
 
 
 def test_what_is_shortened_is_said_as_written_and_as_run(shell, tmp_path, capsys):
