@@ -56,7 +56,13 @@ def main(demo: Path) -> None:
     tree = open_fake(demo / "deap")
     planted = tree.of(first.subject, int(first.trial.removeprefix("trial"))).hr_bpm
     pulse.axhline(planted, color="#333333", ls="--", lw=1, label=f"planted, {planted:.0f} bpm")
-    pulse.plot(readings["time_s"], readings["hr_bpm"], ".-", color=ACCENT, label="POS, last 10 s")
+    pulse.plot(
+        readings["time_s"],
+        readings["hr_bpm"],
+        ".-",
+        color=ACCENT,
+        label="found, from the last 12 s",
+    )
     pulse.set(ylim=(40, 140), xlabel="time, s", ylabel="heart rate, bpm (synthetic)")
     pulse.set_title("heart rate from the colour of the skin", fontsize=9)
     pulse.legend(frameon=False, fontsize=8)

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pulsefer.app.console import CORES, OK, SKIPPED, next_step, problems_of, say, show
-from pulsefer.experiments.demo import DemoConfig
+from pulsefer.experiments.demo import DemoConfig, rate_in_words
 from pulsefer.experiments.demo import demo as run_demo
 from pulsefer.reports.table import table
 
@@ -37,7 +37,7 @@ def demo(
     show(table(done.headline, title=title))
     print(
         f"heart rate of one film (synthetic): planted {done.hr_planted_bpm:.1f} bpm, "
-        f"found by POS {done.hr_found_bpm:.1f} bpm"
+        f"found {rate_in_words(done.hr_found_bpm)}"
     )
     problems_of([problem for problem in done.problems if problem.severity != "note"])
     say(f"{time.perf_counter() - begin:.0f} s; all of it is synthetic and says so")

@@ -11,6 +11,7 @@ Budget: at most 5 minutes on 2 cores.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ class Demo:
         rows: All rows.
         headline: The rows worth a table in a terminal.
         hr_planted_bpm: Planted heart rate of the analysed film.
-        hr_found_bpm: What POS found in its video.
+        hr_found_bpm: What `analyze` found in its video at the end; NaN where it abstained.
         problems: What was skipped on the way.
     """
 
@@ -160,6 +161,15 @@ def demo(out: Path, config: DemoConfig | None = None, *, workers: int = 1, say: 
     found = float(readings["hr_bpm"].iloc[-1])
     _report(out, config, rows, headline, gaps, runs, readings, chosen.id, planted, found)
     return Demo(out, tuple(rows), tuple(headline), planted, found, tuple(problems))
+
+
+def rate_in_words(bpm: float) -> str:
+    """A heart rate that may have been abstained.
+
+    >>> rate_in_words(71.96), rate_in_words(math.nan)
+    ('72.0 bpm', 'none that can be believed')
+    """
+    return f"{bpm:.1f} bpm" if math.isfinite(bpm) else "none that can be believed"
 
 
 def _film(out: Path, config: DemoConfig, workers: int) -> deap_fake.FakeTree:
@@ -277,7 +287,8 @@ def _report(
         f"The network's heart rate is off by {network.value:.1f} bpm (RMSE, new persons); always "
         f"saying the mean is off by {constant.value:.1f}. {config.n_frames} frames in one second "
         "cannot show a pulse.",
-        f"POS finds {found_bpm:.1f} bpm in the film of {filmed}; {planted_bpm:.1f} were planted.",
+        f"In the film of {filmed}, {planted_bpm:.1f} bpm were planted; the colour of the skin shows "
+        f"{rate_in_words(found_bpm)}.",
     ]
     curves = {
         f"{system}, by {by}": run.history.groupby("epoch", as_index=False).mean(numeric_only=True)
@@ -301,8 +312,8 @@ def _report(
                 ),
                 Picture(
                     heart_rate_trace(readings, planted_bpm=planted_bpm),
-                    f"Heart rate found in the film of {filmed} (synthetic) over the last 10 s at "
-                    "each second; the first 5 s are too few to tell.",
+                    f"Heart rate found in the film of {filmed} (synthetic) over the last 12 s at "
+                    "each second, where noise would not show such a rhythm.",
                 ),
             ],
             how={

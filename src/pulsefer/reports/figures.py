@@ -105,7 +105,7 @@ def heart_rate_trace(readings: pd.DataFrame, *, planted_bpm: float | None = None
     depth = (0.25 + 0.75 * known["hr_quality"].fillna(0.0)).clip(0, 1).to_numpy()
     axis.scatter(
         known["time_s"], known["hr_bpm"], color=QUIET, alpha=depth if len(depth) else None,
-        label="found by POS (pale: poor quality)",
+        label="found in the colour of the skin",
     )  # fmt: skip
     axis.set(xlabel="time, s", ylabel="heart rate, bpm", ylim=(40, 180))
     legend(axis)
