@@ -61,7 +61,7 @@ def main(demo: Path) -> None:
         readings["hr_bpm"],
         ".-",
         color=ACCENT,
-        label="found, from the last 12 s",
+        label="found, last 12 s",
     )
     pulse.set(ylim=(40, 140), xlabel="time, s", ylabel="heart rate, bpm (synthetic)")
     pulse.set_title("heart rate from the colour of the skin", fontsize=9)

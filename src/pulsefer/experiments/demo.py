@@ -287,8 +287,8 @@ def _report(
         f"The network's heart rate is off by {network.value:.1f} bpm (RMSE, new persons); always "
         f"saying the mean is off by {constant.value:.1f}. {config.n_frames} frames in one second "
         "cannot show a pulse.",
-        f"In the film of {filmed}, {planted_bpm:.1f} bpm were planted; the colour of the skin shows "
-        f"{rate_in_words(found_bpm)}.",
+        f"In the film of {filmed}, {planted_bpm:.1f} bpm were planted; the colour of the skin "
+        f"shows {rate_in_words(found_bpm)}.",
     ]
     curves = {
         f"{system}, by {by}": run.history.groupby("epoch", as_index=False).mean(numeric_only=True)
