@@ -269,6 +269,8 @@ def test_a_process_that_is_stopped_ends_well_and_leaves_a_table(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "pulsefer", "live", str(path), "--output", str(output)],
         stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # Whoever runs these tests in the background may have them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     try:
         until_s = time.monotonic() + 60

@@ -38,7 +38,7 @@ def film(tmp_path_factory):
     return specimen(tmp_path_factory.mktemp("film") / "film.mp4", seconds=7)
 
 
-@pytest.fixture(scope="module", params=["appearance", "both"])
+@pytest.fixture(scope="module", params=["both", pytest.param("appearance", marks=pytest.mark.slow)])
 def pair(small_store, tmp_path_factory, request):
     """A run, and what was exported of it."""
     import dataclasses
