@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 
-import numpy as np
 import pandas as pd
 import pytest
 from test_analyzer_films import specimen
@@ -73,7 +72,28 @@ def test_the_same_rows_come_from_onnx_runtime_alone(pair, film, tmp_path):
         assert found.attrs["detector_fingerprint"] == wanted.attrs["detector_fingerprint"]
 
 
-def test_the_heart_rate_needs_no_torch_either(film):
-    """Of the exported detector the boxes are those of PyTorch, to the last digit that is kept."""
-    table = Analyzer().video(film)
-    assert np.isfinite(table["hr_pos_bpm"].iloc[-1])
+SHELL = (
+    BLOCKED.partition("from pulsefer import")[0]
+    + """
+from pulsefer.app.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+)
+
+
+def shell(*words):
+    return subprocess.run(
+        [sys.executable, "-c", SHELL, *map(str, words)], capture_output=True, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+
+
+def test_the_command_line_needs_no_torch_either_and_says_where_it_does(pair, film, tmp_path):
+    words = "analyze", film, "--output", tmp_path / "t.csv"
+    done = shell(*words, "--model", pair[1] / "model.onnx")
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(tmp_path / "t.csv")["valence_prob"].notna().any()
+    done = shell(*words)
+    assert done.returncode == 2
+    assert "pip install torch, or give what was exported" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr

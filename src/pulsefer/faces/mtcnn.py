@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefer.core.errors import BadInput
 from pulsefer.core.fingerprint import fingerprint
 from pulsefer.faces import weights
 from pulsefer.faces.boxes import strongest
@@ -93,11 +94,7 @@ class Mtcnn:
                 "thresholds": thresholds,
             }
         )
-        if nets is None:
-            from pulsefer.faces.networks import torch_nets
-
-            nets = torch_nets()
-        self._nets = nets
+        self._nets = nets or _torch_nets()
 
     def detect(self, image: NDArray[np.uint8]) -> list[Face]:
         """Find the faces of one picture.
@@ -211,6 +208,19 @@ class Mtcnn:
                 )
             )
         return faces
+
+
+def _torch_nets() -> Nets:
+    try:
+        from pulsefer.faces.networks import torch_nets
+    except ImportError as error:
+        raise BadInput(
+            "face detector",
+            expected="PyTorch, or the networks that `pulsefer export` writes",
+            found=str(error),
+            remedy="pip install torch, or give what was exported as the model: small/model.onnx",
+        ) from error
+    return torch_nets()
 
 
 class _Areas:
