@@ -8,6 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from odd_files import (
     COLOURS,
     HEIGHT_PX,
@@ -23,8 +25,6 @@ from odd_files import (
     write,
     write_sound,
 )
-from PIL import Image
-
 from pulsefer.core.errors import BadInput
 from pulsefer.media.video import MAX_GAP_S, frames, probe
 
