@@ -134,6 +134,7 @@ def test_two_data_sets_train_one_network(stores, tmp_path, capsys):
     assert predictions.groupby("dataset").size().min() > 0
 
 
+@pytest.mark.slow  # the README's commands do the same, in the wheel, every day
 def test_trained_on_one_data_set_and_tested_on_the_other(stores, tmp_path, capsys):
     for ours, other in (("deap", "mahnob_hci"), ("mahnob_hci", "deap")):
         folder = str(tmp_path / ours)

@@ -28,6 +28,7 @@ def trained(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.mark.slow  # the README's `pulsefer export` does the same, in the wheel, every day
 def test_a_run_is_written_and_the_next_step_is_told(trained, tmp_path, capsys):
     out = tmp_path / "small"
     assert run(["export", str(trained), "--output", str(out)]) == 0
