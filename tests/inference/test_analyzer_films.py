@@ -56,12 +56,15 @@ def test_a_planted_heart_rate_comes_back_from_the_file(table):
 def test_a_rate_is_given_where_there_is_a_pulse_and_abstained_where_there_is_none(
     analyzer, tmp_path
 ):
-    """Films like a webcam's; `benchmarks.trusted_rate` has more of them, and intervals."""
+    """Films like a webcam's; `benchmarks.trusted_rate` has more of them, and intervals.
+
+    Half a minute each: the window has to fill, and the first rows of a film have half of one.
+    """
     given, right, without = [], [], []
-    for seed in range(6):
+    for seed in range(4):
         for amplitude in (0.01, 0.0):
             path = specimen(
-                tmp_path / "film.mp4", pulse_amplitude=amplitude, seed=seed, seconds=16,
+                tmp_path / "film.mp4", pulse_amplitude=amplitude, seed=seed, seconds=30,
                 fps_hz=30.0, size_px=(640, 480),
             )  # fmt: skip
             rates = analyzer.video(path).query("hr_reason != 'short'")["hr_bpm"]
