@@ -58,7 +58,7 @@ def variability(rgb_TC: Floats, time_s: Floats, *, least_s: float = 30.0) -> Var
 
     Choice: nothing is subtracted. Where noise makes more than 10 ms there is no answer; a figure
     that is mostly noise would look like a lively heart. Films of a pulse of 1 % at CRF 18 have
-    some 50 to 100 ms of noise: expect an answer from light, quiet, uncompressed recordings only.
+    some 30 to 90 ms of noise: expect an answer from light, quiet, uncompressed recordings only.
 
     Args:
         rgb_TC: (T, 3) mean colour of skin, any scale; NaN where there was no face.
