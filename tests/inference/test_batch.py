@@ -95,6 +95,15 @@ def test_what_is_done_is_kept_until_something_differs(tmp_path, monkeypatch):
     assert states(jobs) == ["made"]
 
 
+@pytest.mark.parametrize("format", ["csv", "parquet", "fex"])
+def test_every_format_is_kept(tmp_path, format):
+    jobs = jobs_of([grey(tmp_path / "a.mp4")], tmp_path / "out", Ask(), format=format)
+    assert states(jobs) == ["made"]
+    (again,) = analyze_all(jobs)
+    assert again.state == "kept"
+    assert again.summary.get("steps", 2) == 2
+
+
 def test_a_kill_between_two_videos_loses_nothing(tmp_path):
     films = [grey(tmp_path / f"{name}.mp4") for name in "abc"]
     jobs = jobs_of(films, tmp_path / "out", Ask())

@@ -236,6 +236,8 @@ def _kept(job: Job, analyzer: Analyzer) -> dict[str, Any] | None:
         return None
     if told.get("table_sha256") != sha256_file(job.output):
         return None
+    if job.output.name.endswith(ENDINGS["fex"]):
+        return {}  # its columns are py-feat's; what it says is not read back
     if job.output.name.endswith(ENDINGS["parquet"]):
         return summary(pd.read_parquet(job.output))
     return summary(pd.read_csv(job.output, converters={"hr_reason": str}))
