@@ -7,6 +7,7 @@ whether they come from a file or from a camera.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
 import math
@@ -26,10 +27,11 @@ from pulsefer.faces.follow import Follower, SeenFace
 from pulsefer.faces.mtcnn import Mtcnn
 from pulsefer.inference import accessor  # noqa: F401 - gives tables `.affect`
 from pulsefer.inference.config import AnalyzeConfig, Watch
-from pulsefer.inference.predictor import Predictor, is_onnx, load_predictors
+from pulsefer.inference.predictor import Predictor, is_onnx, load_predictors, model_folder
 from pulsefer.inference.trace import Trace
 from pulsefer.inference.windows import FaceWindows
 from pulsefer.media.video import frames, probe
+from pulsefer.models.description import FRAME_AFFECT, described
 
 if TYPE_CHECKING:
     from pulsefer.inference.overlay import Overlay
@@ -399,8 +401,8 @@ class Analyzer:
 
     def _with(self, config: AnalyzeConfig) -> Analyzer:
         """The same with other settings; networks and detector are shared."""
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, config=config)
+        other = copy.copy(self)
+        other.config = config
         return other
 
     def _face(self, start_s: float) -> _Face:
@@ -484,16 +486,11 @@ def _check_span(start_s: float, end_s: float) -> None:
 
 def _is_of_pictures(run: Path) -> bool:
     """Whether a folder holds a network of single pictures."""
-    import json
-
-    for folder in (run / "model", run):
-        try:
-            told = json.loads((folder / "config.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        # What does not fit is refused where it is loaded.
-        return isinstance(told, dict) and told.get("architecture") == "pulsefer.FrameAffect"
-    return False
+    try:
+        described(model_folder(run), FRAME_AFFECT)
+    except BadInput:
+        return False  # what does not fit is refused where it is loaded
+    return True
 
 
 def _log(problem: Problem) -> None:

@@ -69,9 +69,11 @@ def variability(rgb_TC: Floats, time_s: Floats, *, least_s: float = 30.0) -> Var
         BadInput: shapes that do not match, times that do not increase.
     """
     even = evenly(rgb_TC, time_s)
-    found = evidence(rgb_TC, time_s)
     # A frame's duration belongs to the length, and a window may hold a frame less than it should.
-    if even is None or not found.clear or len(even[0]) / even[1] < least_s - 0.5:
+    if even is None or len(even[0]) / even[1] < least_s - 0.5:
+        return NO_VARIABILITY
+    found = evidence(rgb_TC, time_s)
+    if not found.clear:
         return NO_VARIABILITY
     even_TC, fs_hz = even
     rate_hz = found.hr_bpm / 60
