@@ -17,10 +17,11 @@ from rich.console import Console
 
 from pulsefer.app import live as module
 from pulsefer.app.cli import run
-from pulsefer.app.live import Recording, counts, heart_words, line, note, screen
+from pulsefer.app.live import Recording, counts, line, screen
 from pulsefer.core.errors import Problem
 from pulsefer.core.types import Frame
 from pulsefer.faces.detector import Face
+from pulsefer.inference.advice import heart_words, note
 from pulsefer.inference.analyzer import Analyzer
 from pulsefer.inference.config import AnalyzeConfig
 from pulsefer.inference.session import Session

@@ -15,6 +15,7 @@ from pulsefer.core.progress import progress
 from pulsefer.inference.analyzer import Analyzer
 from pulsefer.inference.batch import Ask, Done, analyze_all, jobs_of, summary, videos_in
 from pulsefer.inference.columns import REASONS
+from pulsefer.inference.facts import SYNTHETIC
 from pulsefer.inference.pictures import SUFFIXES as PICTURES
 from pulsefer.inference.tables import ENDINGS, Format, check_output, write_table
 from pulsefer.media.video import probe
@@ -269,5 +270,4 @@ def _sum_up(table: pd.DataFrame, output: Path) -> None:
 
 def _of_whom(analyzer: Analyzer) -> None:
     if analyzer.synthetic:
-        say("[yellow]the model was trained on synthetic faces: its figures say nothing of real "
-            "people[/yellow]")  # fmt: skip
+        say(f"[yellow]{SYNTHETIC}[/yellow]")

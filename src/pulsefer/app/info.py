@@ -76,34 +76,11 @@ def _model(run: Path) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    from pulsefer.inference.predictor import ONNX, is_onnx, model_folder
-    from pulsefer.models.artefact import Artefact
+    from pulsefer.inference.facts import facts_of
 
-    folder = (run.parent if run.suffix == ONNX else run) if is_onnx(run) else model_folder(run)
-    told = Artefact.read(folder)
-    calibration = told.calibration
-    worth = (
-        f"temperature {told.temperature:.3g}; calibration error {calibration['ece_before']:.3f} "
-        f"before, {calibration['ece_after']:.3f} after, on {calibration['n']} windows of "
-        f"{calibration['persons']} persons held out"
-        if {"ece_before", "ece_after", "n", "persons"} <= calibration.keys()
-        and calibration["ece_after"] is not None
-        else f"none: {calibration.get('reason') or 'it was not fitted'}"
-    )
+    told = facts_of(run)
     grid = Table.grid(padding=(0, 2))
-    for what, value in (
-        ("learned", f"{told.dimension}, high or low ({told.threshold})"),
-        ("from", f"{', '.join(told.datasets)} ({told.data_kind} data)"),
-        ("looks at", f"{told.n_frames} faces of {told.crop.size_px} px over {told.length_s:g} s"),
-        ("validated", f"by {told.protocol}" + (", leaky: no result" if told.leaky else "")),
-        ("calibration", worth),
-        ("licence", f"{told.licence}: {told.licence_sentence}"),
-        ("for", ", ".join(told.intended_use) or "it does not say"),
-        ("not for", ", ".join(told.out_of_scope) or "it does not say"),
-        ("fingerprint", f"{told.fingerprint}, pulsefer {told.version}"),
-        ("weights SHA-256", told.weights_sha256),
-        ("card", str(folder / "README.md")),
-    ):
+    for what, value in (*told.lines, ("card", str(told.folder / "README.md"))):
         grid.add_row(what, escape(value))
     show(grid)
     next_step(f"pulsefer analyze VIDEO --model {run} --output FILE.csv")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,17 +13,15 @@ from cyclopts import Parameter
 
 from pulsefer.app.console import INTERRUPTED, OK, REFUSED, SKIPPED, next_step, problems_of, say
 from pulsefer.core.errors import BadInput, Problem
+from pulsefer.inference.advice import ADVICE, Row, heart_words, known, note
 from pulsefer.inference.analyzer import Analyzer
-from pulsefer.inference.columns import REASONS
 from pulsefer.inference.config import AnalyzeConfig
+from pulsefer.inference.facts import SYNTHETIC
 from pulsefer.inference.session import DAY_S, Session
 from pulsefer.inference.tables import Format, check_output, write_table
-from pulsefer.signals.colour import MIN_LENGTH_S
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-Row = dict[str, Any]
 
 LOOK_S = 0.25
 """The screen is drawn anew this often."""
@@ -31,16 +29,6 @@ WHOLE_EVERY_S = 10.0
 """Parquet cannot be added to: it is written anew this often."""
 QUIET_S = 2.0
 """A camera that shows nothing for so long is mentioned."""
-
-ADVICE = {
-    "no_face": "no face in sight",
-    "small": "come closer",
-    "dark": "more light",
-    "bright": "less light",
-    "moving": "hold still",
-    "no_peak": "no clear pulse: hold still, more light",
-}
-"""What to do about `hr_reason`."""
 
 
 def live(
@@ -95,8 +83,7 @@ def live(
     problems_of(problems)
     _sum_up(session, recording)
     if analyzer.synthetic:
-        say("[yellow]the model was trained on synthetic faces: its figures say nothing of real "
-            "people[/yellow]")  # fmt: skip
+        say(f"[yellow]{SYNTHETIC}[/yellow]")
     if output is not None:
         next_step(f"open {output}")
     else:
@@ -151,53 +138,18 @@ class Recording:
             write_table(table, self.path)
 
 
-def note(faces: dict[int, Row], rows: Iterable[Row], step_s: float) -> None:
-    """Bring the newest row of every face up to date; `since_s` is added: when it came in sight."""
-    for row in rows:
-        now_s = row["time_s"]
-        if row.get("face_id") is not None:
-            before = faces.get(row["face_id"])
-            since_s = before["since_s"] if before else now_s
-            faces[row["face_id"]] = {**row, "since_s": since_s}
-        # Faces of one step come one after the other: the others may still be on their way.
-        late_s = now_s - (1.5 if row.get("face_id") is not None else 0.5) * step_s
-        for face_id in [i for i, face in faces.items() if face["time_s"] < late_s]:
-            del faces[face_id]
-
-
-def heart_words(row: Row, config: AnalyzeConfig) -> str:
-    """The heart rate, or what to do to get one.
-
-    >>> dark = {"time_s": 2.0, "hr_reason": "dark"}
-    >>> heart_words({"hr_bpm": 71.6}, AnalyzeConfig()), heart_words(dark, AnalyzeConfig())
-    ('72 bpm', 'more light')
-    >>> heart_words({"time_s": 2.0, "since_s": 1.0, "hr_reason": "short"}, AnalyzeConfig())
-    '3 s to go'
-    """
-    if _known(row.get("hr_bpm")):
-        return f"{row['hr_bpm']:.0f} bpm"
-    reason = row.get("hr_reason") or ""
-    here_s = row["time_s"] + config.step_s - row.get("since_s", row["time_s"])
-    if reason == "short":
-        left_s = MIN_LENGTH_S - here_s
-        return f"{math.ceil(left_s)} s to go" if left_s > 0 else "a moment"
-    if reason == "no_peak" and here_s < config.hr_window_s:
-        return "not clear yet"
-    return ADVICE.get(reason, REASONS.get(reason, reason))
-
-
 def line(row: Row, config: AnalyzeConfig) -> str:
     """One row in words, where there is no screen."""
     begin = f"{row['time_s']:g} s"
     if row.get("face_id") is None:
         return f"{begin}: {ADVICE['no_face']}"
     words = [heart_words(row, config)]
-    if _known(row.get("hr_bpm")) and _known(row.get("hr_quality")):
+    if known(row.get("hr_bpm")) and known(row.get("hr_quality")):
         words.append(f"quality {row['hr_quality']:.2f}")
     words += [
         f"{name.removesuffix('_prob')} {value:.0%}"
         for name, value in row.items()
-        if name.endswith("_prob") and _known(value)
+        if name.endswith("_prob") and known(value)
     ]
     return f"{begin}, face {row['face_id']}: {', '.join(words)}"
 
@@ -233,8 +185,8 @@ def screen(session: Session, faces: dict[int, Row]) -> RenderableType:
         table.add_row(
             str(face_id),
             heart_words(row, session.analyzer.config),
-            ProgressBar(total=1.0, completed=quality, width=12) if _known(quality) else "",
-            *(f"{row[name]:.0%}" if _known(row.get(name)) else "" for name in dimensions),
+            ProgressBar(total=1.0, completed=quality, width=12) if known(quality) else "",
+            *(f"{row[name]:.0%}" if known(row.get(name)) else "" for name in dimensions),
         )
     if not faces:
         table.add_row("", ADVICE["no_face"] if session.n_rows else "a moment", "")
@@ -271,10 +223,6 @@ def _screen(session: Session) -> Iterator[Any]:
 def _read(session: Session) -> Iterator[list[Row]]:
     while not session.ended:
         yield session.read(LOOK_S)
-
-
-def _known(value: Any) -> bool:
-    return value is not None and math.isfinite(value)
 
 
 def _check_new(output: Path) -> Format:

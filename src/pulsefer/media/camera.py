@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.types import Frame
+from pulsefer.media.thinning import Thinning
 from pulsefer.media.video import frames, probe
 
 FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
@@ -214,8 +215,7 @@ class Camera:
             # More threads would hold frames back.
             stream.thread_type = "NONE"
             stream.codec_context.thread_count = 1
-            least_s = 1.0 / self.at_most_hz if self.at_most_hz else 0.0
-            index, before_s, used_s = -1, 0.0, -math.inf
+            wanted, index = Thinning(self.at_most_hz), -1
             try:
                 for picture in self._pictures(container, stream):
                     index += 1
@@ -223,10 +223,7 @@ class Camera:
                     if picture.pts is not None and picture.time_base:
                         stamp_s = float(picture.pts * picture.time_base)
                     time_s = clock(stamp_s, now_s=time.perf_counter())
-                    # As in a file: the next picture comes about as much later as this one came.
-                    ahead_s, before_s = (time_s - before_s) / 2, time_s
-                    if time_s + ahead_s >= used_s + least_s:
-                        used_s = time_s
+                    if wanted(time_s):
                         rgb: Any = converter.reformat(picture, format="rgb24", threads=1)
                         yield Frame(index, time_s, rgb.to_ndarray())
             except av.FFmpegError as error:
