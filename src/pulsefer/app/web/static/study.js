@@ -1,0 +1,88 @@
+/* The report of a folder of results, and two runs side by side. */
+
+import { get, problemOf } from "./api.js";
+import { by, el, problemBox } from "./dom.js";
+
+const REPORT = "/api/study/report";
+
+const choice = (id, label, runs, place) =>
+  el(
+    "p",
+    { class: "field" },
+    el("label", { for: id }, label),
+    el(
+      "select",
+      { id },
+      runs.map((run, at) => el("option", { value: run, selected: at === place }, run)),
+    ),
+  );
+
+const show = async () => {
+  const place = by("study");
+  place.replaceChildren(el("p", { class: "soft" }, "Reading the results …"));
+  let study;
+  try {
+    study = await get("/api/study");
+  } catch (error) {
+    place.replaceChildren(problemBox(problemOf(error)));
+    return;
+  }
+  const trouble = el("div", {});
+  const alone = el("a", { target: "_blank", rel: "noopener" }, "Open by itself");
+  const frame = el("iframe", { sandbox: "allow-same-origin", class: "report" });
+  const load = (address, title) => {
+    trouble.replaceChildren();
+    frame.hidden = false;
+    frame.title = title;
+    alone.href = address;
+    frame.src = address;
+  };
+  frame.addEventListener("load", async () => {
+    // A refusal is JSON: say it in words in place of showing it as it came.
+    if (frame.contentDocument?.contentType === "text/html") return;
+    frame.hidden = true;
+    try {
+      await get(alone.href);
+    } catch (error) {
+      trouble.replaceChildren(problemBox(problemOf(error)));
+    }
+  });
+  const whole = () => load(REPORT, `Report of ${study.folder}`);
+  const compare = el(
+    "form",
+    {
+      class: "compare",
+      "aria-label": "Compare two runs",
+      submit: (event) => {
+        event.preventDefault();
+        const [a, b] = [by("study-a").value, by("study-b").value];
+        const query = new URLSearchParams({ a, b });
+        load(`/api/study/compare?${query}`, `${a} compared with ${b}`);
+      },
+    },
+    choice("study-a", "Compare the run", study.runs, 0),
+    choice("study-b", "with the run", study.runs, 1),
+    el("button", { type: "submit" }, "Compare"),
+    el("button", { type: "button", click: whole }, "Whole report"),
+  );
+  place.replaceChildren(
+    el("p", { class: "soft" }, `${study.folder}: ${study.rows} rows, ${study.runs.length} runs.`),
+    ...(study.problem ? [problemBox(study.problem)] : []),
+    ...(study.runs.length > 1 ? [compare] : []),
+    el("p", {}, alone),
+    trouble,
+    frame,
+  );
+  if (study.rows) whole();
+  else frame.hidden = alone.hidden = true;
+};
+
+/** Ask for the report when its tab is opened for the first time. */
+export const setUpStudy = () => {
+  const first = (event) => {
+    if (event.detail !== "study") return;
+    document.removeEventListener("part", first);
+    show();
+  };
+  document.addEventListener("part", first);
+};
