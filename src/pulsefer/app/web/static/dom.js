@@ -1,8 +1,5 @@
 /* Elements, words and what is read aloud. Foreign text only ever becomes text. */
 
-export const SYNTHETIC =
-  "synthetic: this network learned from made-up faces; its figures say nothing of real people";
-
 /** The element of that id. */
 export const by = (id) => document.getElementById(id);
 
@@ -12,7 +9,7 @@ const fill = (node, given, children) => {
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat(3).filter((child) => child !== null && child !== undefined));
   return node;
 };
 
@@ -32,7 +29,14 @@ export const withCode = (text) =>
 export const badge = () => el("span", { class: "badge" }, "synthetic");
 
 /** The badge and what it means. */
-export const syntheticNote = () => el("p", { class: "synthetic" }, badge(), " ", SYNTHETIC, ".");
+export const syntheticNote = () =>
+  el(
+    "p",
+    { class: "synthetic" },
+    badge(),
+    el("span", { class: "heard-only" }, ":"),
+    " this network learned from made-up faces; its figures say nothing of real people",
+  );
 
 /** "1 minute", "2 minutes". */
 export const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;

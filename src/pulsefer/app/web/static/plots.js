@@ -159,7 +159,7 @@ const dragged = (node, onPlace) => {
 
 /** What the plots over time share: axes, the cursor, seeking. */
 const overTime = (series, width, { height, below = 0, low, high, marks, label, onSeek }) => {
-  const [left, right, top] = [44, 14, 10];
+  const [left, right, top] = [52, 14, 10];
   const bottom = height - 24 - below;
   const start_s = series.time_s[0] ?? 0;
   const end_s = (series.time_s.at(-1) ?? 0) + series.step_s;
@@ -307,7 +307,7 @@ export const circumplex = (series, width, { onSeek }) => {
   dragged(node, (px, py) => {
     const far = (at) => (x(valence[at]) - px) ** 2 + (y(arousal[at]) - py) ** 2;
     const nearest = known.reduce((best, at) => (best === null || far(at) < far(best) ? at : best), null);
-    if (nearest !== null) onSeek(series.time_s[nearest]);
+    if (nearest !== null) onSeek(series.time_s[nearest] + series.step_s / 2);
   });
   const cursor = (t_s) => {
     const at = stepAt(series, t_s);

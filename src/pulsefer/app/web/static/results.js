@@ -16,10 +16,10 @@ const LABELS = {
 const AFFECT = [["valence_prob", "valence"], ["arousal_prob", "arousal"]];
 const DIGITS = { time_s: 1, face_id: 0, hr_bpm: 1, box_x_px: 0, box_y_px: 0, box_w_px: 0, box_h_px: 0 };
 const FILES = {
-  "table.csv": "Table (CSV, opens in a spreadsheet)",
-  "table.parquet": "Table (Parquet, exact)",
-  "about.json": "How it was made (JSON)",
-  "overlay.mp4": "Film with boxes (MP4)",
+  "table.csv": "Table (CSV)",
+  "table.parquet": "Table (Parquet)",
+  "about.json": "How it was made",
+  "overlay.mp4": "Film with boxes",
 };
 
 const wordOf = (reasons, reason) => (reason ? (reasons[reason] ?? reason.replaceAll("_", " ")) : "");
@@ -147,7 +147,6 @@ const meanings = (table, about) =>
 /** Fill a place with all of a result. */
 export const showResult = (place, { job, table, about, path, onAgain, onDelete }) => {
   const synthetic = job.synthetic || about.synthetic;
-  const hasAffect = AFFECT.some(([column]) => table.columns.includes(column));
   const faces = facesOf(table);
   const { rows, step_s } = table;
   const start_s = rows.time_s[0] ?? 0;
@@ -185,11 +184,11 @@ export const showResult = (place, { job, table, about, path, onAgain, onDelete }
     const words = inWords();
     said.textContent = words;
     slider.setAttribute("aria-valuetext", words);
-    if (!fromSlider) slider.value = t_s;
+    if (!fromSlider) slider.value = series.time_s[stepAt(series, t_s)] ?? start_s;
     grid.mark(rowAt());
     if (film && !fromFilm) film.currentTime = Math.max(0, t_s);
   };
-  slider.addEventListener("input", () => move(Number(slider.value), { fromSlider: true }));
+  slider.addEventListener("input", () => move(Number(slider.value) + step_s / 2, { fromSlider: true }));
   film?.addEventListener("timeupdate", () => move(film.currentTime, { fromFilm: true }));
 
   const plotPlace = el("div", { class: "plots" });
@@ -205,7 +204,7 @@ export const showResult = (place, { job, table, about, path, onAgain, onDelete }
   const drawTable = (names) => {
     grid = tableOf(table, names, about, synthetic, (row) => {
       if (rows.face_id[row] !== null && rows.face_id[row] !== face) chooseFace(rows.face_id[row]);
-      move(rows.time_s[row]);
+      move(rows.time_s[row] + step_s / 2);
     });
     tablePlace.replaceChildren(grid.node);
   };
@@ -243,12 +242,12 @@ export const showResult = (place, { job, table, about, path, onAgain, onDelete }
   place.replaceChildren(
     el("p", { class: "soft small name" }, job.name),
     el("h3", { class: "sentence" }, job.summary?.sentence ?? "Done."),
-    ...(synthetic && hasAffect ? [syntheticNote()] : []),
-    ...(job.notes?.length ? [el("ul", { class: "soft small" }, job.notes.map((note) => el("li", {}, capital(note))))] : []),
+    ...(job.notes ?? []).map((note) => el("p", { class: "soft small" }, `${capital(note)}.`)),
     trouble,
     el(
       "div",
       { class: "row" },
+      el("span", { class: "soft" }, "Save:"),
       job.files.filter((name) => FILES[name]).map((name) => el("a", { class: "button", href: `${path}/${name}`, download: `${job.name.replace(/\.\w+$/, "")}.${name}` }, FILES[name])),
     ),
     el("div", { class: "row" }, el("button", { type: "button", click: onAgain }, "Another film"), el("button", { type: "button", class: "danger", click: erase }, "Delete now"), gone),

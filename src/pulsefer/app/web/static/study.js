@@ -1,7 +1,7 @@
 /* The report of a folder of results, and two runs side by side. */
 
-import { get, problemOf } from "./api.js";
-import { by, el, problemBox } from "./dom.js";
+import { get, look, problemOf } from "./api.js";
+import { by, el, problemBox, say } from "./dom.js";
 
 const REPORT = "/api/study/report";
 
@@ -29,24 +29,20 @@ const show = async () => {
   }
   const trouble = el("div", {});
   const alone = el("a", { target: "_blank", rel: "noopener" }, "Open by itself");
-  const frame = el("iframe", { sandbox: "allow-same-origin", class: "report" });
-  const load = (address, title) => {
-    trouble.replaceChildren();
-    frame.hidden = false;
-    frame.title = title;
-    alone.href = address;
-    frame.src = address;
-  };
-  frame.addEventListener("load", async () => {
-    // A refusal is JSON: say it in words in place of showing it as it came.
-    if (frame.contentDocument?.contentType === "text/html") return;
-    frame.hidden = true;
+  const frame = el("iframe", { sandbox: "allow-same-origin", class: "report", title: "Report" });
+  const load = async (address, title) => {
+    let problem = null;
     try {
-      await get(alone.href);
+      await look(address); // A refusal in a frame would be shown as it came, or not at all.
+      frame.title = title;
+      frame.src = alone.href = address;
+      say(`Shown: ${title}`);
     } catch (error) {
-      trouble.replaceChildren(problemBox(problemOf(error)));
+      problem = problemBox(problemOf(error));
     }
-  });
+    frame.hidden = alone.hidden = problem !== null;
+    trouble.replaceChildren(...(problem ? [problem] : []));
+  };
   const whole = () => load(REPORT, `Report of ${study.folder}`);
   const compare = el(
     "form",
