@@ -21,7 +21,7 @@ HELP = """Emotion (valence, arousal) and heart rate from face video, by one netw
 * Start with `pulsefer demo`: it films a synthetic data set, trains on it, and writes a report.
 
 * With a video of your own: `pulsefer analyze VIDEO --output FILE.csv`. With a camera:
-  `pulsefer live`.
+  `pulsefer live`. In a browser: `pulsefer serve`.
 
 * With a licence of DEAP or MAHNOB-HCI: `pulsefer data check deap ROOT`, then `data prepare`,
   `train`, `evaluate`.
@@ -77,6 +77,7 @@ _add(app, "reproduce", "reproduce")
 _add(app, "analyze", "analyze")
 _add(app, "export", "export")
 _add(app, "live", "live")
+_add(app, "serve", "serve")
 _add(app, "info", "info")
 
 

@@ -84,13 +84,19 @@ def write_table(
         return write_fex(table, path)
     with whole_file(path) as part:
         if found == "csv":
-            shown = table.copy(deep=False)
-            if "time_s" in shown:
-                # Six digits are too few for the fractions of a second after a few hours.
-                shown["time_s"] = shown["time_s"].map("{:.12g}".format)
-            # Six digits: a hundredth of a pixel and of a bpm, whatever the last bit was.
-            shown.to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
+            part.write_text(csv_text(table), "utf-8", newline="\n")
         else:
             table.to_parquet(part, index=False)
     write_sidecar(path, table.attrs, {n: COLUMNS[n] for n in table.columns if n in COLUMNS})
     return (path, sidecar_path(path))
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """The table as CSV."""
+    shown = table.copy(deep=False)
+    if "time_s" in shown:
+        # Six digits are too few for the fractions of a second after a few hours.
+        shown["time_s"] = shown["time_s"].map("{:.12g}".format)
+    # Six digits: a hundredth of a pixel and of a bpm, whatever the last bit was.
+    text: str = shown.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return text
