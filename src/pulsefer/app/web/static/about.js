@@ -27,12 +27,13 @@ const fact = (name, models) => {
     {},
     el("dt", {}, name),
     (same ? [[null, told[0][1]]] : told).map(([who, value]) =>
-      el("dd", {}, who && who !== value ? el("span", { class: "soft" }, `${who}: `) : null, el("span", { class: isMarked(name, value) ? "marked" : null }, value)),
+      el("dd", {}, who && !value.startsWith(who) ? el("span", { class: "soft" }, `${who}: `) : null, el("span", { class: isMarked(name, value) ? "marked" : null }, value)),
     ),
   );
 };
 
 const card = (models) => {
+  const synthetic = models.filter((model) => model.synthetic);
   const names = [...new Set(models.flatMap((model) => model.facts.map(([name]) => name)))];
   return el(
     "div",
@@ -41,9 +42,9 @@ const card = (models) => {
       "h2",
       {},
       models.length > 1 ? "Networks: " : "Network: ",
-      models.map((model, place) => [place ? ", " : "", model.name, model.synthetic ? [" ", badge()] : []].flat()),
+      models.map((model, place) => [place ? ", " : "", model.name, model.synthetic && synthetic.length < models.length ? [" ", badge()] : []].flat()),
     ),
-    models.some((model) => model.synthetic) ? syntheticNote() : null,
+    synthetic.length ? syntheticNote() : null,
     el("dl", { class: "facts" }, IN_SIGHT.filter((name) => names.includes(name)).map((name) => fact(name, models))),
     el(
       "details",

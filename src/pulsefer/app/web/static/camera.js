@@ -154,6 +154,7 @@ export const setUpCamera = (about) => {
     const more = now.length > 1 ? ` ${now.length} faces: these are the values of the largest.` : "";
     const words = `${given ? "This is your heart rate now." : sentence(row.words)}${more}`;
     by("camera-rate").textContent = given ? row.hr_bpm.toFixed(0) : "–";
+    by("camera-rate").classList.toggle("soft", !given);
     by("camera-words").textContent = words;
     if (given) say(`${row.hr_bpm.toFixed(0)} beats a minute`, 5);
     else say(sentence(row.words).replace(/^\d+ s to go/, "A few seconds to go"));
@@ -275,7 +276,9 @@ export const setUpCamera = (about) => {
     video.srcObject = stream;
     await video.play().catch(() => {}); // Left before it played.
     if (mine !== session) return null;
-    by("camera-stage").style.aspectRatio = `${video.videoWidth || 4} / ${video.videoHeight || 3}`;
+    const shape = (video.videoWidth || 4) / (video.videoHeight || 3);
+    by("camera-stage").style.aspectRatio = `${shape}`;
+    by("camera-stage").style.maxWidth = `${60 * shape}vh`; // An upright picture leaves room for the values.
     by("camera-stage").classList.add("on");
     startButton.hidden = true;
     stopButton.hidden = false;

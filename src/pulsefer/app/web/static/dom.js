@@ -35,7 +35,7 @@ export const syntheticNote = () =>
     { class: "synthetic" },
     badge(),
     el("span", { class: "heard-only" }, ":"),
-    " this network learned from made-up faces; its figures say nothing of real people",
+    " this network learned from made-up faces; its figures say nothing of real people.",
   );
 
 /** "1 minute", "2 minutes". */

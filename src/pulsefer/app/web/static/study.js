@@ -1,7 +1,7 @@
 /* The report of a folder of results, and two runs side by side. */
 
 import { get, look, problemOf } from "./api.js";
-import { by, el, problemBox, say } from "./dom.js";
+import { by, count, el, problemBox, say } from "./dom.js";
 
 const REPORT = "/api/study/report";
 
@@ -62,7 +62,7 @@ const show = async () => {
     el("button", { type: "button", click: whole }, "Whole report"),
   );
   place.replaceChildren(
-    el("p", { class: "soft" }, `${study.folder}: ${study.rows} rows, ${study.runs.length} runs.`),
+    el("p", { class: "soft" }, `Results in “${study.folder}”: ${count(study.rows, "row")}, ${count(study.runs.length, "run")}.`),
     ...(study.problem ? [problemBox(study.problem)] : []),
     ...(study.runs.length > 1 ? [compare] : []),
     el("p", {}, alone),
