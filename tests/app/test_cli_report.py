@@ -1,5 +1,6 @@
 """`pulsefer report` by its words, its exit status, and what it says to whom."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from pulsefer.app.cli import run
+from pulsefer.app.report import against
 from pulsefer.reports.row import append
 
 sys.path.append(str(Path(__file__).parents[1] / "reports"))
-from rich_rows import BARE, write_rich
+from rich_rows import BARE, predictions, write_rich, write_run
 
 
 @pytest.fixture(autouse=True)
@@ -102,3 +104,61 @@ def test_a_report_imports_no_torch(tmp_path):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def write_two(folder):
+    """Two finished runs below a folder, a few persons each."""
+    for number, name in enumerate(("grid/mtl", "stl [2]")):
+        run_folder = write_run(folder / name, system=("MTL", "STL")[number])
+        table = predictions(persons=4, trials=6, windows=2, knows=0.5 + number)
+        table.to_parquet(run_folder / "predictions.parquet", index=False)
+    return folder
+
+
+def test_two_runs_become_a_page_of_their_own_and_the_next_step_opens_it(tmp_path, capsys):
+    folder = write_two(tmp_path / "runs")
+    (folder / "broken.jsonl").write_text("no row\n")  # of no concern to the two
+    assert run(["report", str(folder), "--compare", "grid/mtl", "stl [2]"]) == 0
+    (page,) = folder.glob("*.html")
+    assert page.name.startswith("grid-mtl-against-stl--2--")
+    html = page.read_text("utf-8")
+    assert "<h1>PulseFER: grid/mtl against stl [2]</h1>" in html
+    assert "pulsefer report runs --compare grid/mtl &#39;stl [2]&#39;" in html
+    out, err = said(capsys)
+    assert out == ""
+    assert "grid/mtl against stl [2]: " in err
+    assert err.endswith(f"next: open {page}")
+    # The other way round is another page; with --out it is where it was asked for.
+    other = tmp_path / "new" / "other.html"
+    words = ["report", str(folder), "--compare", "stl [2]", "grid/mtl"]
+    assert run([*words, "--out", str(other)]) == 0
+    assert "PulseFER: stl [2] against grid/mtl" in other.read_text("utf-8")
+
+
+def test_a_page_of_two_runs_has_a_name_of_its_own_whatever_the_runs_are_called():
+    assert against("valence", "started") == "valence-against-started.html"
+    names = ["a/b", "a-b", "../a-b", "é" * 300, "ü" * 300, ".", "..", "a b"]
+    files = [against(name, "x") for name in names] + [against("x", name) for name in names]
+    assert len(set(files)) == len(files)
+    assert all(re.fullmatch(r"[\w-][\w.-]*\.html", file, re.ASCII) for file in files)
+    assert max(map(len, files)) < 200
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--compare grid/mtl nobody", "one of grid/mtl, stl [2], found none of that name"),
+        ("--compare grid/mtl grid/mtl", "expected two runs, found one and the same"),
+        ("--compare grid/mtl x --markdown t.md", "leave out either --markdown or --compare"),
+        ("--compare grid/mtl x --out t.pdf", "t.pdf: expected a file that ends in .html or .htm"),
+        ("--compare grid/mtl", "requires 2 positional arguments"),
+    ],
+)
+def test_what_cannot_be_compared_ends_in_2_and_writes_nothing(
+    words, told, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(write_two(tmp_path))
+    assert run(["report", ".", *words.split()]) == 2
+    _, err = said(capsys)
+    assert told in err
+    assert not list(tmp_path.glob("*.html"))

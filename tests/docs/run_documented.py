@@ -111,7 +111,7 @@ NOT_RUN = (
 
 TAKES: Mapping[str, tuple[str, ...]] = {
     "docs/parallel.md": ("deap",),
-    "docs/reading.md": ("results-new",),
+    "docs/reading.md": ("results-new", "runs/valence", "runs/started"),
     "docs/small-devices.md": ("runs/valence",),
     "docs/systems.md": ("deap", "mahnob"),
     "docs/weighting.md": ("deap",),

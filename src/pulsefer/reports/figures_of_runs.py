@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ def _both(
     kind = " (synthetic)" if synthetic else ""
     names = ", ".join(run.name for run, _ in chosen.values())
     about = f"{where[:1].upper()}{where[1:]}{kind}; runs: {names}.{first}"
-    return [_calibration(tables, about, kind), _persons(tables, about, kind)]
+    return [_calibration(tables, about, kind), persons(tables, about, kind)]
 
 
 def _calibration(tables: dict[str, Any], where: str, kind: str) -> Picture:
@@ -126,7 +126,14 @@ def _calibration(tables: dict[str, Any], where: str, kind: str) -> Picture:
     )
 
 
-def _persons(tables: dict[str, Any], where: str, kind: str) -> Picture:
+def persons(tables: Mapping[str, Any], where: str, kind: str) -> Picture:
+    """Balanced accuracy of each person, a dot for each system.
+
+    Args:
+        tables: Predictions by the system's name, `MOST_SYSTEMS` at most; of one selection rule.
+        where: What the caption ends in.
+        kind: What the axis ends in, for example " (synthetic)".
+    """
     scores = {system: by_person(table, HEADLINE, unit="trial") for system, table in tables.items()}
     first = next(iter(scores.values()))
     order = first.dropna().sort_values().index

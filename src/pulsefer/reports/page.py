@@ -15,7 +15,7 @@ from pulsefer.core.version import __version__
 from pulsefer.reports.canvas import svg
 from pulsefer.reports.groups import Line
 from pulsefer.reports.row import Row
-from pulsefer.reports.sheet import Sheet, is_marked, is_no_result, sheet
+from pulsefer.reports.sheet import NOTHING, Sheet, is_marked, is_no_result, sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,16 +90,22 @@ LONG = 40
 
 def _body(sheet: Sheet) -> Markup:
     """The lines of a table. Not in the template: there, 20,000 of them take seconds."""
-    ours = sheet.columns.index("ours")
     all_wrong = any(is_no_result(value) for value in sheet.same.values())
+    # Of a column of our own figures, whether all in it is wrong.
+    ours = {
+        place: all_wrong or is_no_result(column)
+        for place, column in enumerate(sheet.columns)
+        if column in sheet.strong
+    }
     known: dict[str, str] = {}
     rows = []
     for line in sheet.lines:
-        wrong = all_wrong or any(is_no_result(cell) for cell in line)
+        wrong = any(is_no_result(cell) for cell in line)
         cells = []
         for place, cell in enumerate(line):
-            if place == ours:
-                css, sign = (' class="ours marked"', " †") if wrong else (' class="ours"', "")
+            if place in ours:
+                marked = (wrong or ours[place]) and cell != NOTHING
+                css, sign = (' class="ours marked"', " †") if marked else (' class="ours"', "")
                 cells.append(f"<td{css}>{escape(cell)}{sign}</td>")
                 continue
             if cell not in known:

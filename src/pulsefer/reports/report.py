@@ -71,14 +71,14 @@ def report(results: Results, *, command: str) -> tuple[Page, list[Problem]]:
                     "give a folder further down", severity="note")
         )  # fmt: skip
     of_predictions = _of_runs(results.runs, problems.append)
-    paragraphs = _methods(results.runs, problems.append)
+    texts = paragraphs(results.runs, problems.append)
     page = Page(
         title=f"PulseFER results: {results.where.resolve().name}",
         pictures=of_predictions,
         how=_how(results, command),
         caveats=_caveats(found),
         sections=sections,
-        methods=paragraphs,
+        methods=texts,
         problems=[str(problem) for problem in (*results.problems, *problems)][:200],
     )
     return page, problems
@@ -162,8 +162,13 @@ def _some(words: Sequence[str]) -> str:
     return ", ".join(words[:MOST_NAMES]) + more
 
 
-def _methods(runs: Sequence[Trained], problems: Callable[[Problem], None]) -> dict[str, str]:
-    """Each different paragraph once, under the names of its runs."""
+def paragraphs(runs: Sequence[Trained], problems: Callable[[Problem], None]) -> dict[str, str]:
+    """How runs were made: each different paragraph once, under the names of its runs.
+
+    Args:
+        runs: Finished runs.
+        problems: Told of runs of which nothing can be said.
+    """
     named: dict[str, list[str]] = {}
     for run in runs:
         file = run.folder / "methods.md"

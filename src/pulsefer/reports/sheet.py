@@ -67,17 +67,20 @@ class Sheet:
         lines: Cells.
         same: What all lines agree in, by the name of the column that it replaces.
         more: How many lines are not here, but under all figures.
+        strong: Columns of our own figures: bold, and marked where they are no result.
     """
 
     columns: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
     same: Mapping[str, str]
     more: int = 0
+    strong: tuple[str, ...] = ("ours",)
 
     @property
     def has_no_results(self) -> bool:
-        """Whether a line is marked as one that shows what a mistake buys."""
-        said = (cell for cells in (*self.lines, tuple(self.same.values())) for cell in cells)
+        """Whether a line or a column is marked as one that shows what a mistake buys."""
+        around = (self.strong, tuple(self.same.values()))
+        said = (cell for cells in (*self.lines, *around) for cell in cells)
         return any(is_no_result(cell) for cell in said)
 
 
