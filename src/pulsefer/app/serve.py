@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import secrets
@@ -103,7 +104,9 @@ def serve(
         import webbrowser
 
         webbrowser.open(address)
-    uvicorn.Server(config).run(sockets=[listening])
+    # Ctrl-C is the way to end it: by the time this is raised it has ended well.
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
     say("stopped; films and results are deleted")
     return OK
 
@@ -150,6 +153,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        # Who is told the address may come at once.
+        listening.listen()
     except OSError as error:
         listening.close()
         raise BadInput(
