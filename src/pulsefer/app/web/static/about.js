@@ -27,7 +27,12 @@ const fact = (name, models) => {
     {},
     el("dt", {}, name),
     (same ? [[null, told[0][1]]] : told).map(([who, value]) =>
-      el("dd", {}, who && !value.startsWith(who) ? el("span", { class: "soft" }, `${who}: `) : null, el("span", { class: isMarked(name, value) ? "marked" : null }, value)),
+      el(
+        "dd",
+        {},
+        who && !value.startsWith(who) ? el("span", { class: "soft" }, `${who}: `) : null,
+        el("span", { class: isMarked(name, value) ? "marked" : null }, value),
+      ),
     ),
   );
 };
@@ -42,19 +47,35 @@ const card = (models) => {
       "h2",
       {},
       models.length > 1 ? "Networks: " : "Network: ",
-      models.map((model, place) => [place ? ", " : "", model.name, model.synthetic && synthetic.length < models.length ? [" ", badge()] : []].flat()),
+      models.map((model, place) =>
+        [
+          place ? ", " : "",
+          model.name,
+          model.synthetic && synthetic.length < models.length ? [" ", badge()] : [],
+        ].flat(),
+      ),
     ),
     synthetic.length ? syntheticNote() : null,
-    el("dl", { class: "facts" }, IN_SIGHT.filter((name) => names.includes(name)).map((name) => fact(name, models))),
+    el(
+      "dl",
+      { class: "facts" },
+      IN_SIGHT.filter((name) => names.includes(name)).map((name) => fact(name, models)),
+    ),
     el(
       "details",
       {},
       el("summary", {}, "More about it, and what these words mean"),
-      el("dl", { class: "facts more" }, names.filter((name) => !IN_SIGHT.includes(name)).map((name) => fact(name, models))),
+      el(
+        "dl",
+        { class: "facts more" },
+        names.filter((name) => !IN_SIGHT.includes(name)).map((name) => fact(name, models)),
+      ),
       el(
         "ul",
         { class: "soft small" },
-        Object.entries(MEANINGS).map(([name, text]) => el("li", {}, el("strong", {}, name), ": ", text, ".")),
+        Object.entries(MEANINGS).map(([name, text]) =>
+          el("li", {}, el("strong", {}, name), ": ", text, "."),
+        ),
       ),
     ),
   );

@@ -60,7 +60,9 @@ export const remove = async (path) => {
 export const send = (path, file, onShare) => {
   const request = new XMLHttpRequest();
   const answer = new Promise((resolve, reject) => {
-    request.upload.addEventListener("progress", (event) => onShare(event.loaded / file.size));
+    request.upload.addEventListener("progress", (event) =>
+      onShare(event.loaded / (event.total || 1)),
+    );
     request.addEventListener("load", () => {
       if (request.status >= 400) return reject(refusal(request.status, request.responseText));
       return resolve(JSON.parse(request.responseText));

@@ -10,7 +10,10 @@ const UNSENT_MOST = 1_000_000;
 /** A bit less than a thirtieth: a camera of 30 frames/s is not always on time. */
 const LEAST_GAP_S = 0.026;
 const END_MS = 5000;
-const AFFECT = [["valence_prob", "High valence"], ["arousal_prob", "High arousal"]];
+const AFFECT = [
+  ["valence_prob", "High valence"],
+  ["arousal_prob", "High arousal"],
+];
 
 const WHY = [
   [/^(\d+) s to go$/, (words) => `${words}: your face has to be in sight for a while.`],
@@ -30,14 +33,34 @@ export const sentence = (words) => {
 };
 
 const refusals = {
-  NotAllowedError: ["permission for the camera", "it was refused", "allow the camera for this page (beside the address), and start again"],
-  NotFoundError: ["a camera", "none", "plug one in, or use a device that has one; a film works, too"],
-  NotReadableError: ["a camera that is free", "one that another program uses", "close that program, and start again"],
-  OverconstrainedError: ["a camera of ordinary size", "one that cannot do that", "use another camera"],
+  NotAllowedError: [
+    "permission for the camera",
+    "it was refused",
+    "allow the camera for this page (beside the address), and start again",
+  ],
+  NotFoundError: [
+    "a camera",
+    "none",
+    "plug one in, or use a device that has one; a film works, too",
+  ],
+  NotReadableError: [
+    "a camera that is free",
+    "one that another program uses",
+    "close that program, and start again",
+  ],
+  OverconstrainedError: [
+    "a camera of ordinary size",
+    "one that cannot do that",
+    "use another camera",
+  ],
 };
 
 const refusal = (error) => {
-  const [expected, found, remedy] = refusals[error.name] ?? ["a camera", `${error.message || error.name}`, "try another browser or camera"];
+  const [expected, found, remedy] = refusals[error.name] ?? [
+    "a camera",
+    `${error.message || error.name}`,
+    "try another browser or camera",
+  ];
   return { title: "The camera does not start.", expected, found, remedy };
 };
 
@@ -45,13 +68,21 @@ const noCamera = {
   title: "The camera does not start.",
   expected: "a page that the browser trusts with a camera: https, or localhost",
   found: location.origin,
-  remedy: "open the page on the computer that runs PulseFER, or have it served with https; a film works here, too",
+  remedy:
+    "open the page on the computer that runs PulseFER, or have it served with https; a film works here, too",
 };
 
 /** Which clock grows from one frame to the next: the camera's, the film's, else the browser's; in seconds. */
 export const chooseClock = (first, second) => {
-  const clocks = [(meta) => meta.captureTime / 1000, (meta) => meta.mediaTime, (meta) => meta.now / 1000];
-  return clocks.find((clock) => Number.isFinite(clock(first)) && clock(second) > clock(first)) ?? clocks[2];
+  const clocks = [
+    (meta) => meta.captureTime / 1000,
+    (meta) => meta.mediaTime,
+    (meta) => meta.now / 1000,
+  ];
+  return (
+    clocks.find((clock) => Number.isFinite(clock(first)) && clock(second) > clock(first)) ??
+    clocks[2]
+  );
 };
 
 /** Calls back with every new frame's metadata, until stopped. */
@@ -69,7 +100,10 @@ const framesOf = (video, onFrame) => {
     video.requestVideoFrameCallback(next);
     return stop;
   }
-  const timer = setInterval(() => (going ? onFrame({ now: performance.now() }) : clearInterval(timer)), 1000 / 30);
+  const timer = setInterval(
+    () => (going ? onFrame({ now: performance.now() }) : clearInterval(timer)),
+    1000 / 30,
+  );
   return stop;
 };
 
@@ -80,7 +114,19 @@ const bar = (name, share, { half = false, text }) => {
     "div",
     { class: "bar" },
     el("span", { class: "bar-name" }, name),
-    el("span", { class: `bar-trough${half ? " halved" : ""}`, role: "meter", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": share.toFixed(2), "aria-valuetext": text }, filled),
+    el(
+      "span",
+      {
+        class: `bar-trough${half ? " halved" : ""}`,
+        role: "meter",
+        "aria-label": name,
+        "aria-valuemin": 0,
+        "aria-valuemax": 1,
+        "aria-valuenow": share.toFixed(2),
+        "aria-valuetext": text,
+      },
+      filled,
+    ),
     el("span", { class: "bar-value" }, text),
   );
 };
@@ -88,12 +134,17 @@ const bar = (name, share, { half = false, text }) => {
 /** Make the part of the page work. */
 export const setUpCamera = (about) => {
   const [video, boxes] = [by("camera-video"), by("camera-boxes")];
-  const [startButton, stopButton, csvLink] = [by("camera-start"), by("camera-stop"), by("camera-csv")];
+  const [startButton, stopButton, csvLink] = [
+    by("camera-start"),
+    by("camera-stop"),
+    by("camera-csv"),
+  ];
   const picture = document.createElement("canvas");
   let session = null;
   let points = [];
   const line = mount(by("camera-line"), (width) => lastMinute(points, width));
-  by("camera-limits").textContent = `At most ${count(about.limits.camera_minutes, "minute")} at a time. The table can be saved at the end.`;
+  by("camera-limits").textContent =
+    `At most ${count(about.limits.camera_minutes, "minute")} at a time. The table can be saved at the end.`;
 
   const complain = (problem) => by("camera-problem").replaceChildren(problemBox(problem));
 
@@ -126,7 +177,10 @@ export const setUpCamera = (about) => {
     for (const row of rows.filter((each) => each.face_id !== null && isNumber(each.box_x_px))) {
       const [w, h] = [row.box_w_px * scale, row.box_h_px * scale];
       const [x, y] = [box.width - row.box_x_px * scale - w, row.box_y_px * scale]; // Mirrored, as the picture.
-      for (const [colour, width] of [["rgb(0 0 0 / 55%)", 5], ["#fff", 2]]) {
+      for (const [colour, width] of [
+        ["rgb(0 0 0 / 55%)", 5],
+        ["#fff", 2],
+      ]) {
         [pen.strokeStyle, pen.lineWidth] = [colour, width];
         pen.strokeRect(x, y, w, h);
       }
@@ -138,8 +192,17 @@ export const setUpCamera = (about) => {
     if (!there.length) return;
     by("camera-affect").replaceChildren(
       el("h3", {}, "Valence and arousal", about.synthetic ? [" ", badge()] : []),
-      ...there.map(([name, title]) => bar(title, isNumber(row[name]) ? row[name] : 0, { half: true, text: isNumber(row[name]) ? row[name].toFixed(2) : "–" })),
-      el("p", { class: "soft small" }, "How sure the network is of the high class: 0.5 is undecided. Not how strong a feeling is."),
+      ...there.map(([name, title]) =>
+        bar(title, isNumber(row[name]) ? row[name] : 0, {
+          half: true,
+          text: isNumber(row[name]) ? row[name].toFixed(2) : "–",
+        }),
+      ),
+      el(
+        "p",
+        { class: "soft small" },
+        "How sure the network is of the high class: 0.5 is undecided. Not how strong a feeling is.",
+      ),
       ...(about.synthetic ? [syntheticNote()] : []),
     );
   };
@@ -152,14 +215,20 @@ export const setUpCamera = (about) => {
     const row = now.reduce((best, each) => (area(each) > area(best) ? each : best));
     const given = isNumber(row.hr_bpm);
     const more = now.length > 1 ? ` ${now.length} faces: these are the values of the largest.` : "";
-    const words = `${given ? "This is your heart rate now." : sentence(row.words)}${more}`;
+    const words = `${given ? "Your heart rate, over the last seconds." : sentence(row.words)}${more}`;
     by("camera-rate").textContent = given ? row.hr_bpm.toFixed(0) : "–";
     by("camera-rate").classList.toggle("soft", !given);
     by("camera-words").textContent = words;
     if (given) say(`${row.hr_bpm.toFixed(0)} beats a minute`, 5);
     else say(sentence(row.words).replace(/^\d+ s to go/, "A few seconds to go"));
-    by("camera-quality").replaceChildren(bar("Quality", isNumber(row.hr_quality) ? row.hr_quality : 0, { text: isNumber(row.hr_quality) ? row.hr_quality.toFixed(2) : "–" }));
-    points = [...points, [row.time_s, given ? row.hr_bpm : null]].filter(([t_s]) => t_s > newest_s - 60);
+    by("camera-quality").replaceChildren(
+      bar("Quality", isNumber(row.hr_quality) ? row.hr_quality : 0, {
+        text: isNumber(row.hr_quality) ? row.hr_quality.toFixed(2) : "–",
+      }),
+    );
+    points = [...points, [row.time_s, given ? row.hr_bpm : null]].filter(
+      ([t_s]) => t_s > newest_s - 60,
+    );
     line.redraw();
     showAffect(row);
     drawBoxes(now);
@@ -189,8 +258,12 @@ export const setUpCamera = (about) => {
       return;
     }
     const scale = Math.min(1, WIDEST_PX / video.videoWidth, HIGHEST_PX / video.videoHeight);
-    const [width, height] = [Math.round(scale * video.videoWidth), Math.round(scale * video.videoHeight)];
-    if (picture.width !== width || picture.height !== height) [picture.width, picture.height] = [width, height];
+    const [width, height] = [
+      Math.round(scale * video.videoWidth),
+      Math.round(scale * video.videoHeight),
+    ];
+    if (picture.width !== width || picture.height !== height)
+      [picture.width, picture.height] = [width, height];
     picture.getContext("2d").drawImage(video, 0, 0, width, height);
     mine.encoding += 1;
     const jpeg = new Promise((resolve) => picture.toBlob(resolve, "image/jpeg", QUALITY));
@@ -198,7 +271,8 @@ export const setUpCamera = (about) => {
     mine.queue = mine.queue.then(async () => {
       const blob = await jpeg;
       mine.encoding -= 1;
-      if (mine !== session || mine.ending || !blob || mine.socket.readyState !== WebSocket.OPEN) return;
+      if (mine !== session || mine.ending || !blob || mine.socket.readyState !== WebSocket.OPEN)
+        return;
       const head = new DataView(new ArrayBuffer(8));
       head.setFloat64(0, time_s, true);
       mine.socket.send(new Blob([head, blob]));
@@ -215,7 +289,9 @@ export const setUpCamera = (about) => {
       release();
     } else if (message.kind === "end") {
       offer(message.csv);
-      const words = mine.ending ? "Stopped. The table can be saved." : "The time is up. The table can be saved.";
+      const words = mine.ending
+        ? "Stopped. The table can be saved."
+        : "The time is up. The table can be saved.";
       by("camera-words").textContent = words;
       say(words);
       release();
@@ -223,7 +299,9 @@ export const setUpCamera = (about) => {
   };
 
   const connect = (mine) => {
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/camera`);
+    const socket = new WebSocket(
+      `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/camera`,
+    );
     mine.socket = socket;
     socket.addEventListener("message", (event) => hear(mine, JSON.parse(event.data)));
     socket.addEventListener("close", () => {
@@ -232,7 +310,8 @@ export const setUpCamera = (about) => {
         title: "The connection was closed.",
         expected: "values until “Stop” is pressed",
         found: mine.ready ? "the server went away" : "the server did not take the camera",
-        remedy: "see whether PulseFER still runs, or somebody else uses the camera part; then start again",
+        remedy:
+          "see whether PulseFER still runs, or somebody else uses the camera part; then start again",
       });
       release();
     });
@@ -242,7 +321,8 @@ export const setUpCamera = (about) => {
     let before = 0;
     mine.timer = setInterval(() => {
       const here = mine.dropped ? `, ${mine.dropped} dropped here` : "";
-      by("camera-speed").textContent = `${mine.sent - before} frames a second${here}${mine.server ? `; ${mine.server}` : ""}.`;
+      by("camera-speed").textContent =
+        `${mine.sent - before} frames a second${here}${mine.server ? `; ${mine.server}` : ""}.`;
       before = mine.sent;
     }, 1000);
   };
@@ -254,7 +334,15 @@ export const setUpCamera = (about) => {
     startButton.textContent = "Starting …";
     csvLink.hidden = true;
     points = [];
-    const mine = { ready: false, ending: false, encoding: 0, sent: 0, dropped: 0, last_s: -Infinity, queue: Promise.resolve() };
+    const mine = {
+      ready: false,
+      ending: false,
+      encoding: 0,
+      sent: 0,
+      dropped: 0,
+      last_s: -Infinity,
+      queue: Promise.resolve(),
+    };
     session = mine;
     let stream;
     try {
@@ -270,7 +358,12 @@ export const setUpCamera = (about) => {
     mine.stream = stream;
     stream.getVideoTracks()[0].addEventListener("ended", () => {
       if (mine !== session || mine.ending) return;
-      complain({ title: "The camera stopped.", expected: "pictures", found: "none any more", remedy: "plug it in again, or allow it again" });
+      complain({
+        title: "The camera stopped.",
+        expected: "pictures",
+        found: "none any more",
+        remedy: "plug it in again, or allow it again",
+      });
       stop();
     });
     video.srcObject = stream;
@@ -303,7 +396,12 @@ export const setUpCamera = (about) => {
     mine.socket.send("stop");
     setTimeout(() => {
       if (mine !== session) return;
-      complain({ title: "No table came.", expected: "the table within 5 s", found: "nothing", remedy: "start again" });
+      complain({
+        title: "No table came.",
+        expected: "the table within 5 s",
+        found: "nothing",
+        remedy: "start again",
+      });
       release();
     }, END_MS);
   };

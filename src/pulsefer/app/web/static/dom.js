@@ -7,7 +7,8 @@ const fill = (node, given, children) => {
   for (const [name, value] of Object.entries(given)) {
     if (typeof value === "function") node.addEventListener(name, value);
     else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+    else if (value !== false && value !== null && value !== undefined)
+      node.setAttribute(name, value);
   }
   node.append(...children.flat(3).filter((child) => child !== null && child !== undefined));
   return node;
@@ -53,7 +54,12 @@ export const problemBox = (problem) =>
     el(
       "dl",
       {},
-      [["about", "where"], ["expected", "expected"], ["found", "found"], ["what to do", "remedy"]]
+      [
+        ["about", "where"],
+        ["expected", "expected"],
+        ["found", "found"],
+        ["what to do", "remedy"],
+      ]
         .filter(([, key]) => problem[key])
         .map(([name, key]) => [el("dt", {}, name), el("dd", {}, problem[key])]),
     ),

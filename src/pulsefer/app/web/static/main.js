@@ -62,5 +62,7 @@ try {
   showPrograms(about);
   byAddress();
 } catch (error) {
-  by("facts").replaceChildren(problemBox({ title: "This page cannot start.", ...problemOf(error) }));
+  by("facts").replaceChildren(
+    problemBox({ title: "This page cannot start.", ...problemOf(error) }),
+  );
 }

@@ -40,7 +40,10 @@ export const seriesOf = (table, face) => {
 
 /** The step in which a time lies; the first or the last where it lies outside. */
 export const stepAt = (series, t_s) =>
-  Math.max(0, series.time_s.findLastIndex((start_s) => start_s <= t_s + 1e-6));
+  Math.max(
+    0,
+    series.time_s.findLastIndex((start_s) => start_s <= t_s + 1e-6),
+  );
 
 /** [first, past the last] of every stretch of true. */
 export const stretches = (flags) => {
@@ -73,7 +76,8 @@ export const clock = (t_s, end_s) => {
 
 const timeTicks = (start_s, end_s, width) => {
   if (end_s <= 120) return ticks(start_s, end_s, clip(width / 90, 2, 8));
-  const step = [30, 60, 120, 300, 600, 1800].find((s) => ((end_s - start_s) / s) * 64 < width) ?? 3600;
+  const step =
+    [30, 60, 120, 300, 600, 1800].find((s) => ((end_s - start_s) / s) * 64 < width) ?? 3600;
   return ticks(start_s / step, end_s / step, (end_s - start_s) / step).map((n) => n * step);
 };
 
@@ -105,7 +109,9 @@ const trace = (xs, ys, look) => {
   const group = svg("g", { class: look });
   for (const [first, past] of stretches(ys.map((y) => y !== null))) {
     if (past - first === 1) group.append(svg("circle", { cx: xs[first], cy: ys[first], r: 2.5 }));
-    const points = xs.slice(first, past).map((x, at) => `${x.toFixed(1)},${ys[first + at].toFixed(1)}`);
+    const points = xs
+      .slice(first, past)
+      .map((x, at) => `${x.toFixed(1)},${ys[first + at].toFixed(1)}`);
     group.append(svg("path", { d: `M${points.join("L")}` }));
   }
   return group;
@@ -117,7 +123,13 @@ const word = (x, y, text, anchor = "middle", look = null) =>
 const line = (x1, y1, x2, y2, look) => svg("line", { x1, y1, x2, y2, class: look });
 
 const paper = (width, height, label) =>
-  svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label });
+  svg("svg", {
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    role: "img",
+    "aria-label": label,
+  });
 
 /** Keep a drawing as wide as its place: `draw(width)` is called again when that changes. */
 export const mount = (host, draw) => {
@@ -168,14 +180,19 @@ const overTime = (series, width, { height, below = 0, low, high, marks, label, o
   const node = paper(width, height, label);
   node.classList.add("seek");
   for (const value of marks) {
-    node.append(line(left, y(value), width - right, y(value), "rule"), word(left - 8, y(value) + 4, `${value}`, "end"));
+    node.append(
+      line(left, y(value), width - right, y(value), "rule"),
+      word(left - 8, y(value) + 4, `${value}`, "end"),
+    );
   }
   for (const t_s of timeTicks(start_s, end_s, width - left - right)) {
     node.append(word(x(t_s), height - 7, clock(t_s, end_s)));
   }
   const hand = line(left, top, left, bottom + below, "hand");
   dragged(node, (px) => {
-    onSeek(clip(start_s + ((px - left) / (width - left - right)) * (end_s - start_s), start_s, end_s));
+    onSeek(
+      clip(start_s + ((px - left) / (width - left - right)) * (end_s - start_s), start_s, end_s),
+    );
   });
   /** The hand and its dots come last, above everything. */
   const cursorOf = (dots) => {
@@ -207,7 +224,12 @@ export const withheld = (series) => {
   for (const reason of new Set(series.hr_reason.filter((_, at) => none[at]))) {
     const spans = stretches(none.map((missing, at) => missing && series.hr_reason[at] === reason));
     const steps = spans.reduce((sum, [first, past]) => sum + past - first, 0);
-    found.set(reason, { word: reason, number: found.size + 1, seconds: steps * series.step_s, spans });
+    found.set(reason, {
+      word: reason,
+      number: found.size + 1,
+      seconds: steps * series.step_s,
+      spans,
+    });
   }
   return [...found.values()];
 };
@@ -221,7 +243,13 @@ export const heartRate = (series, width, { reasons, onSeek }) => {
   const strip = 20;
   const label = `${inNumbers("Heart rate", series.hr_bpm, "bpm")}; ${inNumbers("quality", series.hr_quality, "", 2)}.`;
   const frame = overTime(series, width, {
-    height: 236, below: strip + 14, low, high, marks: ticks(low, high), label, onSeek,
+    height: 236,
+    below: strip + 14,
+    low,
+    high,
+    marks: ticks(low, high),
+    label,
+    onSeek,
   });
   const { node, x, left, right, top, bottom } = frame;
   const edge = (at) => x(series.time_s[at] ?? frame.end_s);
@@ -230,22 +258,46 @@ export const heartRate = (series, width, { reasons, onSeek }) => {
     for (const [first, past] of reason.spans) {
       const room = edge(past) - edge(first);
       const [mid, high_px] = [edge(first) + room / 2, (top + bottom) / 2 + 4];
-      node.append(svg("rect", { x: edge(first), y: top, width: room, height: bottom - top, class: "withheld" }));
+      node.append(
+        svg("rect", {
+          x: edge(first),
+          y: top,
+          width: room,
+          height: bottom - top,
+          class: "withheld",
+        }),
+      );
       const lines = wrap(words, Math.floor((room - 8) / LETTER_PX));
       if (lines && lines.length <= 7) {
-        lines.forEach((text, at) => node.append(word(mid, high_px + 16 * (at - (lines.length - 1) / 2), text)));
+        lines.forEach((text, at) =>
+          node.append(word(mid, high_px + 16 * (at - (lines.length - 1) / 2), text)),
+        );
       } else if (room > 9) node.append(word(mid, high_px, `${reason.number}`));
     }
   }
   const floor = bottom + 10 + strip;
   node.append(
-    svg("rect", { x: left, y: floor - strip, width: width - left - right, height: strip, class: "trough" }),
+    svg("rect", {
+      x: left,
+      y: floor - strip,
+      width: width - left - right,
+      height: strip,
+      class: "trough",
+    }),
     word(left - 8, floor - 6, "quality", "end", "tiny"),
   );
   series.hr_quality.forEach((quality, at) => {
     if (!isNumber(quality)) return;
     const tall = strip * clip(quality, 0, 1);
-    node.append(svg("rect", { x: edge(at), y: floor - tall, width: edge(at + 1) - edge(at) + 0.3, height: tall, class: "quality" }));
+    node.append(
+      svg("rect", {
+        x: edge(at),
+        y: floor - tall,
+        width: edge(at + 1) - edge(at) + 0.3,
+        height: tall,
+        class: "quality",
+      }),
+    );
   });
   node.append(trace(frame.middles, frame.heights(series.hr_bpm), "line rate"));
   return { node, cursor: frame.cursorOf([[series.hr_bpm, dotOf("rate")]]) };
@@ -255,25 +307,35 @@ export const heartRate = (series, width, { reasons, onSeek }) => {
 export const affect = (series, width, { shown, onSeek }) => {
   const label = `${shown.map(([column, name]) => inNumbers(`Probability of high ${name}`, series[column], "", 2)).join("; ")}.`;
   const frame = overTime(series, width, {
-    height: 190, low: 0, high: 1, marks: [0, 0.5, 1], label, onSeek,
+    height: 190,
+    low: 0,
+    high: 1,
+    marks: [0, 0.5, 1],
+    label,
+    onSeek,
   });
   const half = (frame.top + frame.bottom) / 2;
   frame.node.append(line(frame.left, half, width - frame.right, half, "half"));
   for (const [column, name] of shown) {
     frame.node.append(trace(frame.middles, frame.heights(series[column]), `line ${name}`));
   }
-  return { node: frame.node, cursor: frame.cursorOf(shown.map(([column, name]) => [series[column], dotOf(name)])) };
+  return {
+    node: frame.node,
+    cursor: frame.cursorOf(shown.map(([column, name]) => [series[column], dotOf(name)])),
+  };
 };
 
 /** The path of both probabilities: pale at the beginning, deep at the end; ring first, dot last. */
 export const circumplex = (series, width, { onSeek }) => {
   const size = Math.min(width, 400);
-  const [left, bottom] = [(width - size) / 2 + 44, size - 38];
-  const side = Math.min(size - 44 - 12, bottom - 10);
+  const [left, bottom] = [52, size - 38];
+  const side = Math.min(size - left - 14, bottom - 10);
   const x = (value) => left + value * side;
   const y = (value) => bottom - value * side;
   const [valence, arousal] = [series.valence_prob, series.arousal_prob];
-  const known = valence.flatMap((value, at) => (isNumber(value) && isNumber(arousal[at]) ? [at] : []));
+  const known = valence.flatMap((value, at) =>
+    isNumber(value) && isNumber(arousal[at]) ? [at] : [],
+  );
   const label = `Path through valence and arousal. ${inNumbers("Valence", valence, "", 2)}; ${inNumbers("arousal", arousal, "", 2)}.`;
   const node = paper(width, size, label);
   node.classList.add("seek");
@@ -282,13 +344,22 @@ export const circumplex = (series, width, { onSeek }) => {
     line(x(0.5), y(0), x(0.5), y(1), "half"),
     line(x(0), y(0.5), x(1), y(0.5), "half"),
     word(x(0.5), bottom + 34, "high valence →"),
-    svg("text", { "text-anchor": "middle", transform: `translate(${left - 32} ${y(0.5)}) rotate(-90)` }, "high arousal →"),
+    svg(
+      "text",
+      { "text-anchor": "middle", transform: `translate(${left - 32} ${y(0.5)}) rotate(-90)` },
+      "high arousal →",
+    ),
   );
   for (const value of [0, 0.5, 1]) {
-    node.append(word(x(value), bottom + 17, `${value}`), word(left - 8, y(value) + 4, `${value}`, "end"));
+    node.append(
+      word(x(value), bottom + 17, `${value}`),
+      word(left - 8, y(value) + 4, `${value}`, "end"),
+    );
   }
   for (const [across, up, text] of QUADRANTS) {
-    node.append(word(x(across), y(up) + (up > 0.5 ? 10 : -4), text, across > 0.5 ? "end" : "start", "corner"));
+    node.append(
+      word(x(across), y(up) + (up > 0.5 ? 10 : -4), text, across > 0.5 ? "end" : "start", "corner"),
+    );
   }
   known.forEach((at, n) => {
     const depth = 0.25 + (0.75 * (n + 1)) / known.length;
@@ -300,13 +371,17 @@ export const circumplex = (series, width, { onSeek }) => {
     }
     node.append(svg("circle", { cx: px, cy: py, r: 2, class: "step", opacity: depth }));
   });
-  const end = (at, look) => svg("circle", { cx: x(valence[at]), cy: y(arousal[at]), r: 4.5, class: look });
+  const end = (at, look) =>
+    svg("circle", { cx: x(valence[at]), cy: y(arousal[at]), r: 4.5, class: look });
   if (known.length) node.append(end(known[0], "ring"), end(known.at(-1), "last"));
   const here = svg("circle", { r: 7, class: "here", visibility: "hidden" });
   node.append(here);
   dragged(node, (px, py) => {
     const far = (at) => (x(valence[at]) - px) ** 2 + (y(arousal[at]) - py) ** 2;
-    const nearest = known.reduce((best, at) => (best === null || far(at) < far(best) ? at : best), null);
+    const nearest = known.reduce(
+      (best, at) => (best === null || far(at) < far(best) ? at : best),
+      null,
+    );
     if (nearest !== null) onSeek(series.time_s[nearest] + series.step_s / 2);
   });
   const cursor = (t_s) => {
@@ -323,7 +398,15 @@ export const circumplex = (series, width, { onSeek }) => {
 /** The heart rate of the last minute: no axes, the least and the most beside it. */
 export const lastMinute = (points, width) => {
   const [height, right] = [72, 40];
-  const node = paper(width, height, `The last minute: ${inNumbers("heart rate", points.map(([, bpm]) => bpm), "bpm")}.`);
+  const node = paper(
+    width,
+    height,
+    `The last minute: ${inNumbers(
+      "heart rate",
+      points.map(([, bpm]) => bpm),
+      "bpm",
+    )}.`,
+  );
   const known = points.map(([, bpm]) => bpm).filter(isNumber);
   node.append(line(0, height - 8, width - right, height - 8, "rule"));
   if (!known.length) return { node };
@@ -333,8 +416,15 @@ export const lastMinute = (points, width) => {
   const x = (t_s) => (width - right) * (1 - (end_s - t_s) / 60);
   const y = (bpm) => height - 16 - ((bpm - (least + most - spread) / 2) / spread) * (height - 28);
   const xs = points.map(([t_s]) => x(t_s));
-  node.append(trace(xs, points.map(([, bpm]) => (isNumber(bpm) ? y(bpm) : null)), "line rate"));
-  if (most - least >= 4) node.append(word(width - right + 8, y(most) + 4, most.toFixed(0), "start"));
+  node.append(
+    trace(
+      xs,
+      points.map(([, bpm]) => (isNumber(bpm) ? y(bpm) : null)),
+      "line rate",
+    ),
+  );
+  if (most - least >= 4)
+    node.append(word(width - right + 8, y(most) + 4, most.toFixed(0), "start"));
   node.append(word(width - right + 8, y(least) + 4, least.toFixed(0), "start"));
   return { node };
 };

@@ -88,14 +88,22 @@ export const showPrograms = ({ limits, schema }) => {
     el(
       "ul",
       {},
-      el("li", {}, "The cookie is who you are: only who made a job sees it. Keep it between calls."),
+      el(
+        "li",
+        {},
+        "The cookie is who you are: only who made a job sees it. Keep it between calls.",
+      ),
       el(
         "li",
         {},
         `A film has at most ${limits.size_mb} MB and ${count(limits.minutes, "minute")}; at most ${limits.waiting} wait at a time.`,
       ),
-      el("li", {}, `A result is deleted ${count(limits.keep_minutes, "minute")} after it was made.`),
-      el("li", {}, "A refusal is JSON, too: {\"problem\": {\"expected\", \"found\", \"remedy\", \"text\"}}."),
+      el(
+        "li",
+        {},
+        `A result is deleted ${count(limits.keep_minutes, "minute")} after it was made.`,
+      ),
+      el("li", {}, 'A refusal is JSON, too: {"problem": {"expected", "found", "remedy", "text"}}.'),
     ),
     example("In the shell", CURL),
     example("In Python", PYTHON),

@@ -62,7 +62,11 @@ const show = async () => {
     el("button", { type: "button", click: whole }, "Whole report"),
   );
   place.replaceChildren(
-    el("p", { class: "soft" }, `Results in “${study.folder}”: ${count(study.rows, "row")}, ${count(study.runs.length, "run")}.`),
+    el(
+      "p",
+      { class: "soft" },
+      `Results in “${study.folder}”: ${count(study.rows, "row")}, ${count(study.runs.length, "run")}.`,
+    ),
     ...(study.problem ? [problemBox(study.problem)] : []),
     ...(study.runs.length > 1 ? [compare] : []),
     el("p", {}, alone),

@@ -8,7 +8,8 @@ const KEPT = "pulsefer-job";
 const ASK_MS = 500;
 const PATIENCE = 20;
 
-const megabytes = (bytes) => (bytes < 950_000 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+const megabytes = (bytes) =>
+  bytes < 950_000 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** Make the part of the page work; a job of before a reload is shown again. */
 export const setUpFilm = (about) => {
@@ -65,20 +66,34 @@ export const setUpFilm = (about) => {
       return tell("In the queue", before, null);
     }
     const of = job.of_s ? ` of ${Math.round(job.of_s)}` : "";
-    return tell("Looking at the film", `${Math.round(job.done_s)}${of} s done`, job.of_s ? Math.min(1, job.done_s / job.of_s) : null);
+    return tell(
+      "Looking at the film",
+      `${Math.round(job.done_s)}${of} s done`,
+      job.of_s ? Math.min(1, job.done_s / job.of_s) : null,
+    );
   };
 
   const finish = async (job, mine) => {
     const path = `/api/jobs/${job.id}`;
     const table = await get(`${path}/table`);
     if (mine !== turn) return;
+    const waited = by("film-progress").contains(document.activeElement);
     show("film-result");
-    showResult(by("film-result"), { job, table, about, path, onAgain: again, onDelete: async () => {
-      await remove(path);
-      again();
-      say("Deleted: film, table and plots.");
-      picked.focus();
-    } });
+    showResult(by("film-result"), {
+      job,
+      table,
+      about,
+      path,
+      onAgain: again,
+      onDelete: async () => {
+        await remove(path);
+        again();
+        say("Deleted: film, table and plots.");
+        picked.focus();
+      },
+    });
+    // The button that had the focus is gone.
+    if (waited) by("film-result").querySelector(".sentence").focus();
   };
 
   const follow = async (first) => {
@@ -91,7 +106,9 @@ export const setUpFilm = (about) => {
       again();
       say("Stopped. Nothing of it is kept.");
       picked.focus();
-      await remove(path).catch((error) => by("film-problem").replaceChildren(problemBox(problemOf(error))));
+      await remove(path).catch((error) =>
+        by("film-problem").replaceChildren(problemBox(problemOf(error))),
+      );
     };
     let job = first;
     let silent = 0;
@@ -116,7 +133,7 @@ export const setUpFilm = (about) => {
       return;
     }
     await finish(job, mine);
-    say(job.summary.sentence);
+    say(job.summary?.sentence);
   };
 
   const start = async (chosen) => {
@@ -131,7 +148,11 @@ export const setUpFilm = (about) => {
     });
     const sent = send(`/api/jobs?${query}`, chosen, (share) => {
       if (mine !== turn) return;
-      tell("Sending the film", `${Math.round(100 * Math.min(1, share))} % of ${megabytes(chosen.size)}`, Math.min(1, share));
+      tell(
+        "Sending the film",
+        `${Math.round(100 * Math.min(1, share))} % of ${megabytes(chosen.size)}`,
+        Math.min(1, share),
+      );
     });
     stop = () => {
       sent.stop();
@@ -152,6 +173,9 @@ export const setUpFilm = (about) => {
     event.preventDefault();
     drop.classList.add("over");
   });
+  // Beside the zone, a dropped film would be opened in place of this page.
+  for (const kind of ["dragover", "drop"])
+    document.addEventListener(kind, (event) => event.preventDefault());
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
@@ -165,7 +189,12 @@ export const setUpFilm = (about) => {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!file) {
-      refuse({ title: "No film yet.", expected: "a film", found: "none", remedy: "choose one above" });
+      refuse({
+        title: "No film yet.",
+        expected: "a film",
+        found: "none",
+        remedy: "choose one above",
+      });
     } else if (file.size > limits.size_mb * 1e6) {
       refuse({
         title: `“${file.name}” is too large.`,
