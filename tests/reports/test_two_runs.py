@@ -208,6 +208,20 @@ def test_synthetic_is_said_in_the_sentences_the_table_the_caveats_and_how_it_was
     assert "(synthetic)" in page.how["B"]
 
 
+def test_of_one_synthetic_and_one_real_run_it_is_said_which_is_which(tmp_path):
+    run_of(tmp_path / "a", folds=3)
+    run_of(tmp_path / "b", folds=3, about={"data_kind": "real"})
+    page = page_of(tmp_path)
+    assert page.sections[0].title == "A: a (synthetic) · B: b (real)"
+    assert page.sections[0].synthetic
+    assert page.sections[0].first.strong == ("A (synthetic)", "B (real)")
+    (alone,) = (one for one in said(page) if one.startswith("Each by itself"))
+    mine, theirs = alone.split("; ")
+    assert "synthetic" in mine
+    assert "synthetic" not in theirs
+    assert any(one.startswith("A is synthetic") for one in page.caveats)
+
+
 def test_settings_that_differ_are_listed_and_the_others_counted(page):
     assert page.sections[1].first.lines == (("train.weights.beta", "0.01", "1.0"),)
     (sentence,) = page.sections[1].found
@@ -248,11 +262,11 @@ def test_that_only_the_seed_differs_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("about", "given", "told"),
     [
-        ({}, {"persons": 7}, "other persons: A on 9, B on 7, 7 of them the same"),
-        ({"protocol_name": "stimulus"}, {}, "other protocols: A by subject, B by stimulus"),
+        ({}, {"persons": 7}, "different persons: A on 9, B on 7, 7 of them the same"),
+        ({"protocol_name": "stimulus"}, {}, "different protocols: A by subject, B by stimulus"),
         ({"protocol_name": "my own"}, {}, "a protocol that this version does not know"),
         ({"data_kind": "real"}, {}, "A synthetic data, B real data"),
-        ({"datasets": ["mahnob_hci"]}, {}, "other data sets: A deap, B mahnob_hci"),
+        ({"datasets": ["mahnob_hci"]}, {}, "different data sets: A deap, B mahnob_hci"),
         ({"windows": ABOUT["windows"] | {"dimension": "arousal"}}, {}, "A valence, B arousal"),
         ({"marks": {"permuted_labels": True}}, {}, "labels of B were dealt to other trials"),
         ({}, {"rules": ("best_on_test",)}, "A has last, B has best_on_test"),

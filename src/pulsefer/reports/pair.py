@@ -267,15 +267,15 @@ def reasons(a: Side, b: Side) -> list[str]:
         f"{what}: A {mine}, B {theirs}."
         for what, mine, theirs in (
             ("One is of persons and one of specimens", f"{a.kind} data", f"{b.kind} data"),
-            ("They learned other ratings", a.dimension, b.dimension),
-            ("They are of other data sets", a.data, b.data),
-            ("They were tested by other protocols", a.split, b.split),
+            ("They learned different ratings", a.dimension, b.dimension),
+            ("They are of different data sets", a.data, b.data),
+            ("They were tested by different protocols", a.split, b.split),
         )
         if mine != theirs
     ]
     if a.data == b.data and a.persons != b.persons:
         said.append(
-            f"They were tested on other persons: A on {len(a.persons)}, B on {len(b.persons)}, "
+            f"They were tested on different persons: A on {len(a.persons)}, B on {len(b.persons)}, "
             f"{len(a.persons & b.persons)} of them the same."
         )
     if not selection_of(a, b):

@@ -71,7 +71,7 @@ def two_runs(results: Results, a: str, b: str, *, command: str) -> tuple[Page, l
         found.append(_said_of(settings))
     first, full = _sheets(one, other, made, selection)
     comparison = Section(
-        title=f"A: {one.name} · B: {other.name}",
+        title=f"A: {one.name}{_kind(one, other)} · B: {other.name}{_kind(other, one)}",
         synthetic="synthetic" in (one.kind, other.kind),
         found=found,
         first=first,
@@ -96,6 +96,11 @@ def two_runs(results: Results, a: str, b: str, *, command: str) -> tuple[Page, l
         problems=[_encodable(str(problem)) for problem in problems],
     )
     return page, problems
+
+
+def _kind(one: Side, other: Side) -> str:
+    """The kind of a run's data behind its name, where the other's is another."""
+    return f" ({one.kind})" if one.kind != other.kind else ""
 
 
 def _named(results: Results, name: str) -> Trained:
@@ -228,7 +233,10 @@ def _alone(a: Side, b: Side, selection: str) -> list[str]:
             worth = "with labels that were dealt to other trials"
         else:
             worth = clear_of(row, 0.5, "50 %")
-        said.append(f"{one.mark} {figure(Line(row, one.mark, 1))}, {worth}")
+        kind = ", synthetic" if one.kind == "synthetic" else ""
+        said.append(
+            f"{one.mark} ({in_words(one.protocol)}{kind}) {figure(Line(row, one.mark, 1))}, {worth}"
+        )
     return [f"Each by itself, balanced accuracy: {'; '.join(said)}."] if said else []
 
 
@@ -278,9 +286,8 @@ def _side_by_side(
     selection: str,
 ) -> Sheet:  # fmt: skip
     apart = {_key(one.row): one.row for one in made}
-    columns = ["figure", a.mark + LEAKS * a.leaky, "95 % of A", b.mark + LEAKS * b.leaky,
-               "95 % of B"]  # fmt: skip
-    strong = [columns[1], columns[3]]
+    strong = [f"{of.mark}{_kind(of, to)}{LEAKS * of.leaky}" for of, to in ((a, b), (b, a))]
+    columns = ["figure", strong[0], "95 % of A", strong[1], "95 % of B"]
     one_rule = len({rule for *_, rule in keys}) == 1
     if apart:
         columns += [f"A {MINUS} B", f"95 % of A {MINUS} B", "p"]
