@@ -44,8 +44,8 @@ const ask = async (path, options) => {
 /** The JSON at a path. */
 export const get = async (path) => (await ask(path)).json();
 
-/** Whether there is something at a path: refuses like the others, and reads no further. */
-export const look = async (path) => (await ask(path)).body?.cancel();
+/** Whether there is something at a path: refuses like the others. */
+export const look = async (path) => (await ask(path)).text();
 
 /** Delete what is at a path. What is gone already is as it should be. */
 export const remove = async (path) => {

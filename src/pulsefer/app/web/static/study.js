@@ -32,6 +32,9 @@ const show = async () => {
   const frame = el("iframe", { sandbox: "allow-same-origin", class: "report", title: "Report" });
   const load = async (address, title) => {
     let problem = null;
+    trouble.replaceChildren(
+      el("p", { class: "soft" }, "Drawing the page: this may take some seconds …"),
+    );
     try {
       await look(address); // A refusal in a frame would be shown as it came, or not at all.
       frame.title = title;
