@@ -76,7 +76,7 @@ def job(sender, film):
 
 
 @pytest.fixture(scope="module")
-def hidden(server, sender, film, job):
+def hidden(server, sender, film):
     """The same with the face hidden, and names of files that were there meanwhile."""
     sent, names = sender.send(film, blur_faces=True, name="../../here.mp4"), set()
     while True:
