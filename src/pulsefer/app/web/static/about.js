@@ -64,7 +64,7 @@ const card = (models) => {
     el(
       "details",
       {},
-      el("summary", {}, "More about it, and what these words mean"),
+      el("summary", {}, "More, and what these words mean"),
       el(
         "dl",
         { class: "facts more" },

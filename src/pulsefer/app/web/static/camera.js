@@ -282,8 +282,11 @@ export const setUpCamera = (about) => {
 
   const hear = (mine, message) => {
     if (mine !== session) return;
-    if (message.kind === "ready") mine.ready = true;
-    else if (message.kind === "rows") showRows(message);
+    if (message.kind === "ready") {
+      mine.ready = true;
+      by("camera-words").textContent = "Look into the camera, and hold still.";
+      say("Look into the camera, and hold still.");
+    } else if (message.kind === "rows") showRows(message);
     else if (message.kind === "problem") {
       complain(message.problem);
       release();
@@ -376,7 +379,7 @@ export const setUpCamera = (about) => {
     startButton.hidden = true;
     stopButton.hidden = false;
     stopButton.focus();
-    by("camera-words").textContent = "Look into the camera, and hold still.";
+    by("camera-words").textContent = "Getting ready: this may take some seconds.";
     connect(mine);
     countFrames(mine);
     mine.stopFrames = framesOf(video, onFrame);
