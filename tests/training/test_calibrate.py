@@ -25,7 +25,7 @@ from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.reliability import reliability
 from pulsefer.training.run import bound_by, train
 from pulsefer.training.run_folder import folds_of
-from pulsefer.training.terms import LICENCES, OUT_OF_SCOPE, STRICTNESS, in_words, licence, use
+from pulsefer.models.terms import LICENCES, OUT_OF_SCOPE, STRICTNESS, in_words, licence, use
 
 QUICK = TrainConfig(epochs=1, batch_size=16)
 HALF = Protocol(by="subject", folds=2, validation=0.5)

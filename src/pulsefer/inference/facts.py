@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pulsefer.inference.predictor import ONNX, is_onnx, model_folder
 from pulsefer.models.artefact import Artefact
+from pulsefer.models.terms import in_words
 
 NOT_FOR = (
     "Not for decisions about people: not at work, not at school, not in court, not for diagnosis. "
@@ -50,8 +51,8 @@ def facts_of(run: Path) -> Facts:
         ("validated", f"by {told.protocol}" + (", leaky: no result" if told.leaky else "")),
         ("calibration", _worth(told)),
         ("licence", f"{told.licence}: {told.licence_sentence}"),
-        ("for", ", ".join(told.intended_use) or "it does not say"),
-        ("not for", ", ".join(told.out_of_scope) or "it does not say"),
+        ("for", ", ".join(in_words(told.intended_use)) or "it does not say"),
+        ("not for", ", ".join(in_words(told.out_of_scope)) or "it does not say"),
         ("fingerprint", f"{told.fingerprint}, pulsefer {told.version}"),
         ("weights SHA-256", told.weights_sha256),
     )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulsefer.models.checkpoint import RELIABILITY
+from pulsefer.models.terms import in_words
 from pulsefer.samples.split import PROTOCOLS
-from pulsefer.training.terms import in_words
 
 CARD = """---
 {front}---

@@ -30,13 +30,13 @@ from pulsefer.metrics.affect import score
 from pulsefer.models import checkpoint
 from pulsefer.models.crnn import FACE_PX
 from pulsefer.models.frame_affect import DIMENSIONS, FrameAffect, FrameAffectConfig
+from pulsefer.models.terms import licence, use
 from pulsefer.samples.face_store import FaceStore
 from pulsefer.samples.split import Split, split
 from pulsefer.training.epochs import Advance, load_weights
 from pulsefer.training.parallel import first_does, meet, this_process
 from pulsefer.training.pretrain_card import card
 from pulsefer.training.pretrain_fold import PretrainConfig, fit_fold
-from pulsefer.training.terms import licence, use
 
 __all__ = ["PretrainConfig", "PretrainRun", "epochs_of", "folds_of", "open_pretrain", "pretrain"]
 

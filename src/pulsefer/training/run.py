@@ -29,6 +29,7 @@ from pulsefer.core.errors import BadInput
 from pulsefer.core.types import DataKind
 from pulsefer.models import checkpoint
 from pulsefer.models.crnn import Crnn
+from pulsefer.models.terms import licence, use
 from pulsefer.samples.split import Split
 from pulsefer.samples.split_file import write_split
 from pulsefer.samples.store import Store
@@ -50,7 +51,6 @@ from pulsefer.training.run_folder import (
     plain,
     write_tables,
 )
-from pulsefer.training.terms import licence, use
 
 if TYPE_CHECKING:
     from pulsefer.models.checkpoint import CnnWeights

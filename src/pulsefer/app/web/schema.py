@@ -117,12 +117,19 @@ class About(BaseModel):
     schema_: str = Field(alias="schema", description="Where this is described")
 
 
+class Run(BaseModel):
+    """A finished run."""
+
+    name: str = Field(description="To be compared by")
+    about: str = Field(description="What tells it from others: rating, system, protocol, data")
+
+
 class Study(BaseModel):
     """A folder of results."""
 
     folder: str
     rows: int
-    runs: list[str] = Field(description="Names of finished runs, to be compared")
+    runs: list[Run]
     problem: Problem | None
 
 

@@ -303,8 +303,9 @@ def _fetch(job: Job, name: str, kind: str) -> Response:
         )
     # A browser opens a film, and keeps a table.
     shown = kind in ("video/mp4", "application/json")
+    stem = job.name.rpartition(".")[0] or job.name
     return FileResponse(
-        path, media_type=kind, filename=name,
+        path, media_type=kind, filename=f"{stem}.{name}",
         content_disposition_type="inline" if shown else "attachment",
     )  # fmt: skip
 

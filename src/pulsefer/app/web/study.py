@@ -14,7 +14,7 @@ from pulsefer.core.errors import BadInput
 
 if TYPE_CHECKING:
     from pulsefer.reports.page import Page
-    from pulsefer.reports.results import Results
+    from pulsefer.reports.results import Results, Trained
 
 MOST_PAGES = 32
 """Pages that are kept; drawing one takes seconds."""
@@ -38,14 +38,17 @@ class StudyFolder:
     async def about(self) -> schema.Study:
         """What there is."""
         name = self.folder.resolve().name
+        problem, rows = None, 0
+        runs: list[schema.Run] = []
         try:
             async with self._drawing:
                 found = await asyncio.to_thread(self._read)
+            rows, runs = len(found.rows), [_shown(run) for run in found.runs]
+            # What is wrong with the page is told before anybody looks at it.
+            await self.report()
         except BadInput as error:
             problem = schema.Problem.of(error.problem)
-            return schema.Study(folder=name, rows=0, runs=[], problem=problem)
-        runs = [run.name for run in found.runs]
-        return schema.Study(folder=name, rows=len(found.rows), runs=runs, problem=None)
+        return schema.Study(folder=name, rows=rows, runs=runs, problem=problem)
 
     async def report(self) -> str:
         """The page of everything, as HTML.
@@ -101,6 +104,15 @@ class StudyFolder:
             if path.suffix in SUFFIXES
         )
         return fingerprint(found)
+
+
+def _shown(run: Trained) -> schema.Run:
+    windows = run.about.get("windows")
+    rating = windows.get("dimension") if isinstance(windows, dict) else None
+    told = (rating, run.about.get("system"), run.about.get("protocol_name"))
+    sets = run.about.get("datasets")
+    words = [str(one) for one in (*told, *(sets if isinstance(sets, list) else ())) if one]
+    return schema.Run(name=run.name, about=", ".join(words))
 
 
 def _report(found: Results, command: str) -> Page:

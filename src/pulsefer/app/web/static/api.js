@@ -37,6 +37,8 @@ const ask = async (path, options) => {
   } catch {
     throw refusal(0, "");
   }
+  // The server was started anew, and knows nobody any more.
+  if (answer.status === 401) location.assign("/login");
   if (!answer.ok) throw refusal(answer.status, await answer.text());
   return answer;
 };

@@ -13,7 +13,9 @@ const choice = (id, label, runs, place) =>
     el(
       "select",
       { id },
-      runs.map((run, at) => el("option", { value: run, selected: at === place }, run)),
+      runs.map(({ name, about }, at) =>
+        el("option", { value: name, selected: at === place }, about ? `${name}: ${about}` : name),
+      ),
     ),
   );
 

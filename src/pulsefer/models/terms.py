@@ -77,6 +77,6 @@ def use(data_kind: DataKind) -> dict[str, Sequence[str]]:
 
 
 def in_words(names: Iterable[str]) -> list[str]:
-    """The same words for people."""
+    """The same words for people; one that is not known stays as it is."""
     words = {**INTENDED, **OF_SYNTHETIC, **OUT_OF_SCOPE, **REAL_PEOPLE}
-    return [words[name] for name in names]
+    return [words.get(name, name) for name in names]
