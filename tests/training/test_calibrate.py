@@ -18,6 +18,7 @@ from pulsefer.models import checkpoint
 from pulsefer.models.artefact import Artefact
 from pulsefer.models.checkpoint import CnnWeights
 from pulsefer.models.pretrained import Pretrained
+from pulsefer.models.terms import LICENCES, OUT_OF_SCOPE, STRICTNESS, in_words, licence, use
 from pulsefer.samples.window import WindowConfig, window
 from pulsefer.training.calibrate import COLUMNS, calibration_of, held_out
 from pulsefer.training.card import card
@@ -25,7 +26,6 @@ from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.reliability import reliability
 from pulsefer.training.run import bound_by, train
 from pulsefer.training.run_folder import folds_of
-from pulsefer.models.terms import LICENCES, OUT_OF_SCOPE, STRICTNESS, in_words, licence, use
 
 QUICK = TrainConfig(epochs=1, batch_size=16)
 HALF = Protocol(by="subject", folds=2, validation=0.5)
