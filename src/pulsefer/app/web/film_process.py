@@ -15,6 +15,7 @@ import math
 import os
 import shutil
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -63,11 +64,16 @@ def main(folder: Path) -> int:
             )
         )  # fmt: skip
         return 1
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        # Decoders, encoders and networks have errors of their own, also for want of memory.
+        traceback.print_exc()
         found = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
         _say(
-            problem=_problem(name, "a film that can be analysed", found, "save it as H.264 in MP4")
-        )
+            problem=_problem(
+                name, "a film that can be analysed", found,
+                "save it as H.264 in MP4, not larger than 1280x720",
+            )
+        )  # fmt: skip
         return 1
     finally:
         (folder / FILM).unlink(missing_ok=True)

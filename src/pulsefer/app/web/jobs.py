@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import os
 import secrets
 import shutil
@@ -205,7 +206,8 @@ class Jobs:
             except BadInput as error:
                 job.problem, job.state = error.problem, "failed"
             except OSError as error:
-                _LOG.warning("a film could not be analysed: %s", error)
+                # Not the error itself: it names the folder.
+                _LOG.warning("a film could not be analysed: %s", error.strerror)
                 job.problem = Problem(
                     job.name, expected="room for a process and its files",
                     found=error.strerror or str(error), remedy="try again later",
@@ -232,7 +234,7 @@ class Jobs:
         }  # fmt: skip
         (job.folder / film_process.ASK).write_text(json.dumps(ask), "utf-8")
         problem: Problem | None = None
-        late = False
+        begun = late = False
         async with child("pulsefer.app.web.film_process", job.folder) as process:
             assert process.stdout is not None
             try:
@@ -242,10 +244,11 @@ class Jobs:
                             problem = _told(line.problem, job.name)
                         elif line.done_s is not None:
                             job.done_s = line.done_s
-                        else:
-                            job.of_s = line.of_s
-                            # From here on the film's own length counts.
-                            film_s = line.of_s or 60 * limits.minutes
+                        elif not begun:
+                            job.of_s, begun = line.of_s, True
+                            # From here on the film's own length counts; once, and not more than
+                            # is allowed: a film may have broken whoever says it.
+                            film_s = min(line.of_s or math.inf, 60 * limits.minutes)
                             patience.reschedule(
                                 asyncio.get_running_loop().time()
                                 + START_S + limits.work_per_s * film_s

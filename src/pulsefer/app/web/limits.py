@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, fields
 
@@ -36,8 +37,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            if not getattr(self, one.name) > 0:
-                raise ValueError(f"{one.name} must be above 0, found {getattr(self, one.name)}")
+            if not 0 < getattr(self, one.name) < math.inf:
+                raise ValueError(
+                    f"{one.name} must be above 0 and finite, found {getattr(self, one.name)}"
+                )
 
     @property
     def size_bytes(self) -> int:

@@ -142,8 +142,8 @@ class Result(BaseModel):
     files: list[str]
 
 
-class Line(BaseModel):
-    """A line that such a process says."""
+class Line(BaseModel, allow_inf_nan=False):
+    """A line that such a process says; what makes no sense is none."""
 
     of_s: float | None = None
     done_s: float | None = None
