@@ -4,16 +4,21 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-slow smoke lint types ladder wheel check benchmarks clean
+.PHONY: demo test test-web test-slow smoke lint types ladder wheel check benchmarks clean
 
 demo: $(READY)
 	$(BIN)/pulsefer demo --out demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	$(BIN)/python -m pytest -m "not slow and not browser" -n 2 --dist loadfile
+
+# The page of `pulsefer serve` in Debian's Chromium, which is installed where there is none.
+test-web: $(READY)
+	tests/install_browser.sh
+	PULSEFER_NEED_BROWSER=1 $(BIN)/python -m pytest -m browser
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Every experiment on small specimens: that all of it runs, not what it finds. The report is opened
 # in a browser where there is one; PULSEFER_NEED_BROWSER=1 where there has to be one.
@@ -41,10 +46,10 @@ wheel: $(READY)
 	$(PYTHON) -m venv build/wheel-venv
 	build/wheel-venv/bin/pip install --quiet --constraint constraints.txt dist/*.whl
 	cd build && wheel-venv/bin/pulsefer --version
-	build/wheel-venv/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[cluster,export,torchjd]"
+	build/wheel-venv/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[cluster,export,torchjd,web]"
 	build/wheel-venv/bin/python tests/docs/run_documented.py
 
-check: test smoke lint types ladder wheel
+check: test test-web smoke lint types ladder wheel
 
 benchmarks: $(READY)
 	$(BIN)/python -m benchmarks

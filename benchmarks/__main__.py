@@ -23,6 +23,7 @@ from benchmarks import (
     memory,
     onnx_step,
     prepare_speed,
+    serve_load,
     trusted_rate,
     weighting_step,
 )
@@ -94,6 +95,10 @@ at the pictures. Median of {rounds} rounds on films of {seconds:g} s.
 
 {live}
 
+## Eight films at once
+
+{serve}
+
 ## Memory and time by the length of the video
 
 Peak resident set of a process, MiB, libraries included, and its processor time per frame of the
@@ -154,6 +159,7 @@ def render() -> None:
         analyze=f"{analyze_speed.section(analyze)}\n\n{in_words(analyze['about'])}",
         onnx=onnx_step.section(_read("onnx_step")),
         live=live_latency.section(_read("live_latency")),
+        serve=serve_load.section(_read("serve_load")),
         all_frames=peaks["all_frames_mib"],
         memory_machine=in_words(peaks["about"]),
     )
@@ -218,6 +224,7 @@ MEASURE: dict[str, Callable[[], Result]] = {
     "analyze_speed": analyze_speed.run,
     "onnx_step": onnx_step.run,
     "live_latency": live_latency.run,
+    "serve_load": serve_load.run,
 }
 
 

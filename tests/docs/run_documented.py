@@ -26,11 +26,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[2]
 README = "README.md"
@@ -105,6 +106,7 @@ NOT_RUN = (
     Rule(r"^pip install\b", "", "the wheel is installed already, with what this would add"),
     Rule(r"--nnodes=2\b", "", "two machines"),
     Rule(r"^srun\b", "", "SLURM"),
+    Rule(r"\bpulsefer serve\b", "", "it goes on until it is stopped: what stands in `SERVED` runs"),
     Rule(r"^ray\b|^RAY_ADDRESS=", "", "a cluster of several machines"),
 )
 """Commands that are not run at all."""
@@ -117,6 +119,11 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "docs/weighting.md": ("deap",),
 }
 """What a page takes for granted, of what the README's commands leave."""
+
+SERVED: Mapping[str, str] = {"docs/web.md": "pulsefer serve --port 8420"}
+"""A server that runs beside the commands and Python blocks of a page."""
+SERVED_S = 60.0
+"""It is there within so long."""
 
 COMMANDS, PYTHON = ("sh", "bash", "console"), "python"
 SHOWN = ("", "text", "json", "yaml", "csv")
@@ -369,8 +376,46 @@ class Told:
         return "\n".join(lines)
 
 
+@contextmanager
+def server(page: str, shell: Shell) -> Iterator[None]:
+    """What has to run beside a page, for as long as the block runs.
+
+    Raises:
+        RuntimeError: it does not start; with what it said.
+    """
+    if page not in SERVED:
+        yield
+        return
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {SERVED[page]}"], cwd=shell.folder, env=shell.env,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        try:
+            until = time.monotonic() + SERVED_S
+            while b"Ctrl-C ends it" not in (said := _all_of(out)):
+                if process.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError(f"{SERVED[page]}:\n{said.decode('utf-8', 'replace')}")
+                time.sleep(0.1)
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _all_of(file: IO[bytes]) -> bytes:
+    # The process writes where the file's position is: that is not to be moved.
+    return os.pread(file.fileno(), 1 << 20, 0)
+
+
 def run_page(page: str, text: str, shell: Shell, *, limit_s: float = LIMIT_S) -> Told:
     """Run a page's commands, then its Python blocks, and say so."""
+    with server(page, shell):
+        return _run_blocks(page, text, shell, limit_s)
+
+
+def _run_blocks(page: str, text: str, shell: Shell, limit_s: float) -> Told:
     told = Told()
     blocks = blocks_of(page, text)
     for block in blocks:

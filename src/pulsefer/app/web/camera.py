@@ -14,9 +14,9 @@ from pathlib import Path
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pulsefer.app.web import schema
-from pulsefer.app.web.camera_process import HEAD, MOST_BYTES
 from pulsefer.app.web.jobs import child
 from pulsefer.app.web.limits import Limits
+from pulsefer.app.web.picture_pipe import MOST_BYTES, packed
 from pulsefer.core.errors import Problem
 
 WAITING = 2
@@ -163,9 +163,7 @@ async def _give(pictures: Waiting, to: asyncio.StreamWriter) -> None:
     """Pictures to the process, as fast as it takes them."""
     with contextlib.suppress(ConnectionError):
         while (picture := await pictures.get()) is not None:
-            time_s, content = picture
-            to.write(HEAD.pack(time_s, len(content)))
-            to.write(content)
+            to.write(packed(*picture))
             await to.drain()
     to.close()
 

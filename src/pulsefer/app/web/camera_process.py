@@ -2,9 +2,8 @@
 
     python -m pulsefer.app.web.camera_process ASK
 
-ASK is JSON: the networks, the bounds. On standard input comes, for every picture, a header (`HEAD`:
-time in seconds as float64, number of bytes as uint32, little-endian) and then a JPEG, PNG or WebP;
-a header without bytes is the end. Lines of JSON on standard output are what goes to the browser.
+ASK is JSON: the networks, the bounds. On standard input come pictures (`picture_pipe`) until it
+ends. Lines of JSON on standard output are what goes to the browser.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ import io
 import json
 import math
 import os
-import struct
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from pulsefer.app.web.child import confine
+from pulsefer.app.web.picture_pipe import pictures
 from pulsefer.core.errors import BadInput, Problem
 from pulsefer.core.types import Frame
 from pulsefer.inference.advice import heart_words, note
@@ -34,9 +33,6 @@ from pulsefer.media.thinning import Thinning
 if TYPE_CHECKING:
     import pandas as pd
 
-HEAD = struct.Struct("<dI")
-MOST_BYTES = 1_000_000
-"""Of one picture."""
 MOST_PX = 1280 * 1280
 FORMATS = ("JPEG", "PNG", "WEBP")
 BAD_IN_A_ROW = 30
@@ -76,7 +72,7 @@ class Sent:
         first_s = last_s = math.nan
         shape: tuple[int, ...] | None = None
         n_bad = 0
-        for index, (stamp_s, content) in enumerate(_pictures(self._stream)):
+        for index, (stamp_s, content) in enumerate(pictures(self._stream)):
             if self._closed.is_set():
                 return
             first_s = stamp_s if math.isnan(first_s) else first_s
@@ -115,26 +111,16 @@ def decoded(content: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """
     from PIL import Image
 
-    # What is not called by name is not tried: Pillow reads formats that nobody sends.
-    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+    try:
+        # What is not called by name is not tried: Pillow reads formats that nobody sends.
+        opened = Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ValueError("a picture of far too many pixels") from error
+    with opened as picture:
         # The header, before memory is asked for.
         if picture.width * picture.height > MOST_PX:
             raise ValueError(f"a picture of {picture.width}x{picture.height} px")
         return np.asarray(picture.convert("RGB"), np.uint8)
-
-
-def _pictures(stream: BinaryIO) -> Iterator[tuple[float, bytes]]:
-    while True:
-        head = stream.read(HEAD.size)
-        if len(head) < HEAD.size:
-            return
-        time_s, size = HEAD.unpack(head)
-        if not 0 < size <= MOST_BYTES:
-            return
-        content = stream.read(size)
-        if len(content) < size:
-            return
-        yield time_s, content
 
 
 def main(ask: dict[str, Any]) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,22 +28,18 @@ from pulsefer.app.web.study import StudyFolder
 from pulsefer.core.errors import BadInput
 from pulsefer.core.errors import Problem as Told
 from pulsefer.core.version import __version__
-from pulsefer.inference.columns import COLUMNS, REASONS
-from pulsefer.inference.facts import NOT_FOR, facts_of
 
 WITHOUT_MODEL = (
     "No network is loaded: the heart rate is read from the colour of the skin, by methods that "
     "learned from nobody. Valence and arousal need a network; start with `pulsefer serve --model "
     "RUN`."
 )
-WHAT_IT_IS = f"""A film or a camera in, a table out: one row per second and face.
+WHAT_IT_IS = """A film or a camera in, a table out: one row per second and face.
 
 The same as the page does. A job belongs to who sent it: the cookie that the first answer sets is
 who you are, so keep it (`curl -c jar -b jar`, `httpx.Client()`). Where the server asks for a token,
 send `Authorization: Bearer TOKEN`. Every refusal says what was expected, what was found and what to
 do. Live pictures go through the WebSocket `/api/camera`, which docs/web.md describes.
-
-{NOT_FOR}
 """
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 """Of a page made from results, which may be somebody else's."""
@@ -85,7 +83,9 @@ def application(
     Raises:
         BadInput: a network that cannot be used.
     """
-    about = about_server(limits or Limits(), models, results, device)
+    # In a process of its own: what looks at networks is large, and the server never needs it again.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        about = pool.submit(about_server, limits or Limits(), models, results, device).result()
     app = _application(about, limits or Limits(), models, results, device)
     return Access(app, secret=secret, hosts=LOOPBACK if loopback else None)
 
@@ -99,6 +99,8 @@ def about_server(
         BadInput: a network that cannot be used.
     """
     from pulsefer.inference.analyzer import Analyzer
+    from pulsefer.inference.columns import COLUMNS, REASONS
+    from pulsefer.inference.facts import NOT_FOR, facts_of
 
     analyzer = Analyzer(models or None, device=device)
     told = [facts_of(run) for run in models]
@@ -148,8 +150,9 @@ def _application(
 
     # Its own pages about the schema fetch scripts from elsewhere.
     app = FastAPI(
-        title="PulseFER", version=__version__, description=WHAT_IT_IS, lifespan=lifespan,
-        openapi_url="/api/openapi.json", docs_url=None, redoc_url=None, responses=REFUSALS,
+        title="PulseFER", version=__version__, description=f"{WHAT_IT_IS}\n{about.not_for}",
+        lifespan=lifespan, responses=REFUSALS, openapi_url="/api/openapi.json", docs_url=None,
+        redoc_url=None,
     )  # fmt: skip
 
     def job_of(request: Request, key: str) -> Job:

@@ -16,25 +16,27 @@ curl --fail -b jar -O ${origin}/api/jobs/ID/table.csv
 # delete all of it
 curl --fail -b jar -X DELETE ${origin}/api/jobs/ID`;
 
-const PYTHON = `import time
+const PYTHON = `import json, time
+from http.cookiejar import CookieJar
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, Request, build_opener
 
-import httpx  # pip install httpx
+server = build_opener(HTTPCookieProcessor(CookieJar()))  # it keeps the cookie
 
-with httpx.Client(base_url="${origin}", timeout=60) as server:  # it keeps the cookie
-    film = Path("talk.mp4")
-    job = server.post(
-        "/api/jobs", params={"name": film.name, "overlay": False}, content=film.read_bytes()
-    ).raise_for_status().json()
-    path = f"/api/jobs/{job['id']}"
-    while job["state"] in ("waiting", "running"):
-        time.sleep(0.5)
-        job = server.get(path).raise_for_status().json()
-    if job["state"] == "failed":
-        raise SystemExit(job["problem"]["text"])
-    print(job["summary"]["sentence"])
-    Path("talk.csv").write_bytes(server.get(f"{path}/table.csv").raise_for_status().content)
-    server.delete(path)`;
+def ask(method, path, film=None):
+    request = Request("${origin}" + path, film, method=method)
+    return server.open(request, timeout=60).read()
+
+job = json.loads(ask("POST", "/api/jobs?name=talk.mp4&overlay=false", Path("talk.mp4").read_bytes()))
+path = f"/api/jobs/{job['id']}"
+while job["state"] in ("waiting", "running"):
+    time.sleep(0.5)
+    job = json.loads(ask("GET", path))
+if job["state"] == "failed":
+    raise SystemExit(job["problem"]["text"])
+print(job["summary"]["sentence"])
+Path("talk.csv").write_bytes(ask("GET", f"{path}/table.csv"))
+ask("DELETE", path)`;
 
 const TOKEN = `curl --fail -c jar -b jar -H "Authorization: Bearer TOKEN" ${origin}/api/about`;
 
