@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -88,7 +88,9 @@ class Access:
                 return
             owner = secrets.token_hex(16)
         assert owner is not None
-        if self.secret is not None and scope["path"] == "/login":
+        # A link with the token in it must not stay in the bar either.
+        linked = scope["path"] == "/" and b"token=" in scope.get("query_string", b"")
+        if self.secret is not None and (scope["path"] == "/login" or linked):
             await _answer(RedirectResponse("/", 303), scope, receive, send)
             return
         scope.setdefault("state", {})["owner"] = owner
@@ -106,14 +108,14 @@ class Access:
     def _refused(self, scope: Scope, headers: Headers) -> Response | None:
         """Why nobody at all may ask that: it comes from a page that is not ours."""
         host = headers.get("host", "")
-        if self.hosts is not None and urlsplit(f"//{host}").hostname not in self.hosts:
+        if self.hosts is not None and _split(f"//{host}").hostname not in self.hosts:
             return _problem(
                 403, "address", "a name of this machine", f"{host[:100]!r}",
                 "open http://127.0.0.1 with its port",
             )  # fmt: skip
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != host
+        foreign = origin is not None and _split(origin).netloc != host
         if changes and (foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")):
             return _problem(
                 403, "request", "one from the server's own page", "one from another page",
@@ -167,7 +169,9 @@ class Access:
         return False
 
     def _give(self, headers: MutableHeaders, owner: str, scope: Scope) -> None:
-        flags = f"; Max-Age={COOKIE_S}; Path=/; HttpOnly; SameSite=Strict"
+        # Not `Strict`: whoever follows a link to here would come without it, and be given a new
+        # one in its place. What changes anything is refused to other pages in any case.
+        flags = f"; Max-Age={COOKIE_S}; Path=/; HttpOnly; SameSite=Lax"
         value = f"{owner}.{self._sign(owner)}"
         flags += "; Secure" if scope["scheme"] == "https" else ""
         headers.append("Set-Cookie", f"{_cookie(scope)}={value}{flags}")
@@ -184,6 +188,14 @@ class Access:
 
     def _sign(self, owner: str) -> str:
         return hmac.new(self._key, owner.encode(), hashlib.sha256).hexdigest()
+
+
+def _split(address: str) -> SplitResult:
+    """An address in its parts; what is none has none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _cookie(scope: Scope) -> str:
