@@ -73,10 +73,12 @@ class Served:
         for file in stat:
             try:
                 pid, _, rest = file.read_text().partition(" ")
+                words = file.with_name("cmdline").read_bytes()
             except (FileNotFoundError, ProcessLookupError):
                 continue
             state, parent = rest.rpartition(") ")[2].split()[:2]
-            if int(parent) == self.process.pid and state != "Z":
+            # Python has helpers of its own among them.
+            if int(parent) == self.process.pid and state != "Z" and b"pulsefer.app.web" in words:
                 found.append(int(pid))
         return found
 
