@@ -124,7 +124,14 @@ def _unbroken(text: str) -> str:
 
 
 def write_page(page: Page, path: Path) -> Path:
-    """Render to one file: pictures inside, no script, nothing fetched. Text is escaped."""
+    """Render to one file."""
+    with whole_file(Path(path)) as part:
+        part.write_text(html_of(page), "utf-8")
+    return Path(path)
+
+
+def html_of(page: Page) -> str:
+    """Render: pictures inside, no script, nothing fetched. Text is escaped."""
     from jinja2 import Environment, PackageLoader
 
     drawn = 0
@@ -145,13 +152,10 @@ def write_page(page: Page, path: Path) -> Path:
     environment.filters["draw"] = draw
     environment.filters["body"] = _body
     environment.filters["unbroken"] = _unbroken
-    html = environment.get_template("page.html.j2").render(
+    return environment.get_template("page.html.j2").render(
         page=page,
         table=sheet([Line(row, row.system, 1) for row in page.rows]) if page.rows else None,
         synthetic=any(row.data_kind == "synthetic" for row in page.rows)
         or any(section.synthetic for section in page.sections),
         version=__version__,
     )
-    with whole_file(Path(path)) as part:
-        part.write_text(html, "utf-8")
-    return Path(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,11 +86,9 @@ class StudyFolder:
         return read_results(self.folder)
 
     def _drawn(self, make: Callable[[Results], Page]) -> str:
-        from pulsefer.reports.page import write_page
+        from pulsefer.reports.page import html_of
 
-        page = make(self._read())
-        with tempfile.TemporaryDirectory() as folder:
-            return write_page(page, Path(folder) / "page.html").read_text("utf-8")
+        return html_of(make(self._read()))
 
     def _state(self) -> str:
         """Changes when a file does."""
