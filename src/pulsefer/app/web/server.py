@@ -351,6 +351,12 @@ def _tell_refusals(app: FastAPI) -> None:
         told = STATUS.get(error.status_code, Told("request", "another", str(error.detail)))
         return answer(error.status_code, told)
 
+    @app.exception_handler(Exception)
+    def broken(_: Request, __: Exception) -> Response:
+        # It is raised anew after the answer, and so gets into the log.
+        return answer(500, Told("server", "an answer", "a mistake of its own",
+                                "what it was stands where the server was started"))  # fmt: skip
+
     @app.exception_handler(ClientDisconnect)
     def gone(_: Request, __: ClientDisconnect) -> Response:
         return Response(status_code=499)  # nobody reads it
