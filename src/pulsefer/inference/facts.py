@@ -8,6 +8,7 @@ from pathlib import Path
 from pulsefer.inference.predictor import ONNX, is_onnx, model_folder
 from pulsefer.models.artefact import Artefact
 from pulsefer.models.terms import in_words
+from pulsefer.samples.split import PROTOCOLS
 
 NOT_FOR = (
     "Not for decisions about people: not at work, not at school, not in court, not for diagnosis. "
@@ -48,7 +49,7 @@ def facts_of(run: Path) -> Facts:
         ("learned", f"{told.dimension}, high or low ({told.threshold})"),
         ("from", f"{', '.join(told.datasets)} ({told.data_kind} data)"),
         ("looks at", f"{told.n_frames} faces of {told.crop.size_px} px over {told.length_s:g} s"),
-        ("validated", f"by {told.protocol}" + (", leaky: no result" if told.leaky else "")),
+        ("validated", _validated(told)),
         ("calibration", _worth(told)),
         ("licence", f"{told.licence}: {told.licence_sentence}"),
         ("for", ", ".join(in_words(told.intended_use)) or "it does not say"),
@@ -57,6 +58,14 @@ def facts_of(run: Path) -> Facts:
         ("weights SHA-256", told.weights_sha256),
     )
     return Facts(folder, told.dimension, told.data_kind == "synthetic", lines)
+
+
+def _validated(told: Artefact) -> str:
+    crosses = next((text for name, text in PROTOCOLS.items() if name == told.protocol), None)
+    said = f"by {told.protocol}" + (
+        f": from learning to test may cross {crosses}" if crosses else ""
+    )
+    return said + (". Leaky: no result" if told.leaky else "")
 
 
 def _worth(told: Artefact) -> str:

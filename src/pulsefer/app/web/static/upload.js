@@ -20,8 +20,8 @@ export const setUpFilm = (about) => {
   let turn = 0; // What comes late, of a job that was left, is not shown.
 
   by("film-limits").textContent =
-    `Up to ${limits.size_mb} MB and ${count(limits.minutes, "minute")}. Film and results are kept for ` +
-    `${count(limits.keep_minutes, "minute")} and then deleted. Nothing leaves the computer that runs PulseFER.`;
+    `Up to ${limits.size_mb} MB and ${count(limits.minutes, "minute")}. The film is deleted as soon as it has been looked at, ` +
+    `its results after ${count(limits.keep_minutes, "minute")}. Nothing leaves the computer that runs PulseFER.`;
 
   const show = (part) => {
     for (const id of ["film-form", "film-progress", "film-result"]) by(id).hidden = id !== part;
