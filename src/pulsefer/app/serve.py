@@ -7,6 +7,7 @@ import ipaddress
 import os
 import secrets
 import socket
+import ssl
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -76,9 +77,8 @@ def serve(
             "--certificate", expected="a certificate and its key", found="one of them",
             remedy="--certificate FILE --key FILE",
         )  # fmt: skip
-    for file in (certificate, key):
-        if file is not None and not file.is_file():
-            raise BadInput(str(file), expected="a PEM file", found="no such file")
+    if certificate is not None and key is not None:
+        _check_certificate(certificate, key)
     if results is not None and not results.is_dir():
         raise BadInput(
             str(results), expected="a folder of results", found="none",
@@ -88,11 +88,11 @@ def serve(
 
     local = is_loopback(host)
     secret = _secret(local=local)
+    listening = _listen(host, port)
     app = application(
         limits=limits, models=model or [], results=results, device=device, secret=secret,
         loopback=local,
     )  # fmt: skip
-    listening = _listen(host, port)
     address = _address(listening, host, secure=certificate is not None)
     _tell(address, secret, local=local, secure=certificate is not None)
     config = uvicorn.Config(
@@ -109,6 +109,28 @@ def serve(
         uvicorn.Server(config).run(sockets=[listening])
     say("stopped; films and results are deleted")
     return OK
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    """Refuse what no server can be made of: before the address is told, not after it.
+
+    Raises:
+        BadInput: no such files, or they do not belong together.
+    """
+    remedy = "whoever looks after your network gives you both"
+    for file in (certificate, key):
+        if not file.is_file():
+            raise BadInput(
+                str(file), expected="a PEM file", found="no such file", remedy=remedy
+            )  # fmt: skip
+    try:
+        # No password: nobody may be there to be asked for it.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, lambda: "")
+    except ssl.SSLError as error:
+        raise BadInput(
+            str(certificate), expected=f"a certificate in PEM, and in {key} its key, not locked",
+            found=error.reason or str(error), remedy=remedy,
+        ) from error  # fmt: skip
 
 
 def is_loopback(host: str) -> bool:
@@ -155,11 +177,11 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
         # Who is told the address may come at once.
         listening.listen()
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listening.close()
         raise BadInput(
             f"{host}:{port}", expected="an address of this computer and a free port",
-            found=error.strerror or str(error),
+            found=getattr(error, "strerror", None) or str(error),
             remedy="stop what uses it, or take another: --port 0 finds a free one",
         ) from error  # fmt: skip
     return listening

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 import secrets
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
@@ -108,7 +109,8 @@ class Access:
     def _refused(self, scope: Scope, headers: Headers) -> Response | None:
         """Why nobody at all may ask that: it comes from a page that is not ours."""
         host = headers.get("host", "")
-        if self.hosts is not None and _split(f"//{host}").hostname not in self.hosts:
+        name = _split(f"//{host}").hostname or ""
+        if self.hosts is not None and name not in self.hosts and not _is_loopback(name):
             return _problem(
                 403, "address", "a name of this machine", f"{host[:100]!r}",
                 "open http://127.0.0.1 with its port",
@@ -188,6 +190,14 @@ class Access:
 
     def _sign(self, owner: str) -> str:
         return hmac.new(self._key, owner.encode(), hashlib.sha256).hexdigest()
+
+
+def _is_loopback(name: str) -> bool:
+    """Whether it is a number of this machine; no page has that for a name."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _split(address: str) -> SplitResult:
