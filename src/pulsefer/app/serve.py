@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
+import logging
 import os
 import secrets
 import socket
@@ -88,25 +90,26 @@ def serve(
 
     local = is_loopback(host)
     secret = _secret(local=local)
-    listening = _listen(host, port)
-    app = application(
-        limits=limits, models=model or [], results=results, device=device, secret=secret,
-        loopback=local,
-    )  # fmt: skip
-    address = _address(listening, host, secure=certificate is not None)
-    _tell(address, secret, local=local, secure=certificate is not None)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, ws="websockets-sansio",
-        ws_max_size=MESSAGE_BYTES, ws_per_message_deflate=False, limit_concurrency=CLIENTS,
-        timeout_graceful_shutdown=3, ssl_certfile=certificate, ssl_keyfile=key,
-    )  # fmt: skip
-    if open:
-        import webbrowser
+    with _listen(host, port) as listening:
+        app = application(
+            limits=limits, models=model or [], results=results, device=device, secret=secret,
+            loopback=local,
+        )  # fmt: skip
+        address = _address(listening, host, secure=certificate is not None)
+        _tell(address, secret, local=local, secure=certificate is not None)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, ws="websockets-sansio",
+            ws_max_size=MESSAGE_BYTES, ws_per_message_deflate=False, limit_concurrency=CLIENTS,
+            timeout_graceful_shutdown=3, ssl_certfile=certificate, ssl_keyfile=key,
+        )  # fmt: skip
+        logging.getLogger("uvicorn.error").addFilter(_is_mistake)
+        if open:
+            import webbrowser
 
-        webbrowser.open(address)
-    # Ctrl-C is the way to end it: by the time this is raised it has ended well.
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+            webbrowser.open(address)
+        # Ctrl-C is the way to end it: by the time this is raised it has ended well.
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
     say("stopped; films and results are deleted")
     return OK
 
@@ -131,6 +134,11 @@ def _check_certificate(certificate: Path, key: Path) -> None:
             str(certificate), expected=f"a certificate in PEM, and in {key} its key, not locked",
             found=error.reason or str(error), remedy=remedy,
         ) from error  # fmt: skip
+
+
+def _is_mistake(told: logging.LogRecord) -> bool:
+    """Whether it belongs into the log: whoever is still sending at the end is cut off, no more."""
+    return not (told.exc_info and isinstance(told.exc_info[1], asyncio.CancelledError))
 
 
 def is_loopback(host: str) -> bool:
