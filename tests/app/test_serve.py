@@ -18,7 +18,7 @@ pytest.importorskip("fastapi", reason="the extra [web] is not installed")
 from served import served
 
 from pulsefer.app.cli import run
-from pulsefer.app.serve import is_loopback
+from pulsefer.app.web.loopback import is_loopback
 
 
 @pytest.fixture(autouse=True)

@@ -203,7 +203,7 @@ def test_a_link_with_the_token_opens_it_too_and_does_not_stay_in_the_bar(locked)
 
 def test_a_program_sends_the_token_with_what_it_asks():
     """In-process: a header holds no umlauts for `http.client`."""
-    app = Access(echo, secret="secret word", hosts=None)
+    app = Access(echo, secret="secret word", loopback=False)
 
     async def run():
         status, headers, content = await asked(app, "GET", "/api/about",
@@ -223,14 +223,14 @@ def test_a_program_sends_the_token_with_what_it_asks():
 )
 def test_a_wrong_token_is_none(header, monkeypatch):
     monkeypatch.setattr(module, "GUESS_S", 0.01)
-    app = Access(echo, secret="secret word", hosts=None)
+    app = Access(echo, secret="secret word", loopback=False)
     status, headers, _ = asyncio.run(asked(app, "GET", "/api/about", authorization=header))
     assert (status, "set-cookie" in headers) == (401, False)
 
 
 def test_guesses_wait_for_each_other_and_few_may_wait(monkeypatch):
     monkeypatch.setattr(module, "GUESS_S", 0.2)
-    app = Access(echo, secret="secret word", hosts=None)
+    app = Access(echo, secret="secret word", loopback=False)
 
     async def run():
         known = (await asked(app, "GET", "/", authorization="Bearer secret word"))[1]["set-cookie"]
@@ -255,7 +255,7 @@ def test_guesses_wait_for_each_other_and_few_may_wait(monkeypatch):
 
 def test_a_form_without_end_is_not_read_to_its_end(monkeypatch):
     monkeypatch.setattr(module, "GUESS_S", 0.01)
-    app, n_read = Access(echo, secret="secret word", hosts=None), 0
+    app, n_read = Access(echo, secret="secret word", loopback=False), 0
 
     async def endless():
         nonlocal n_read
@@ -269,7 +269,7 @@ def test_a_form_without_end_is_not_read_to_its_end(monkeypatch):
 
 def test_one_who_goes_while_the_form_is_on_its_way_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(module, "GUESS_S", 0.01)
-    app = Access(echo, secret="secret word", hosts=None)
+    app = Access(echo, secret="secret word", loopback=False)
 
     async def gone():
         return {"type": "http.disconnect"}
@@ -279,7 +279,7 @@ def test_one_who_goes_while_the_form_is_on_its_way_is_not_waited_for(monkeypatch
 
 @pytest.mark.parametrize("secret", [None, "secret word"])
 def test_a_cookie_of_another_server_is_not_accepted(secret):
-    one, other = (Access(echo, secret=secret, hosts=None) for _ in range(2))
+    one, other = (Access(echo, secret=secret, loopback=False) for _ in range(2))
 
     async def run():
         told = {"authorization": f"Bearer {secret}"}
@@ -298,13 +298,13 @@ def test_a_cookie_of_another_server_is_not_accepted(secret):
                'pulsefer-80="\\377', "pulsefer-80=" + "x" * 5000, "a[]=1; pulsefer-80=x.y"],
 )  # fmt: skip
 def test_a_cookie_that_is_none_is_as_good_as_none(cookie):
-    app = Access(echo, secret=None, hosts=None)
+    app = Access(echo, secret=None, loopback=False)
     status, headers, owner = asyncio.run(asked(app, "GET", "/", cookie=cookie))
     assert (status, len(owner), "set-cookie" in headers) == (200, 32, True)
 
 
 def test_over_https_the_cookie_goes_over_https_alone():
-    app = Access(echo, secret=None, hosts=None)
+    app = Access(echo, secret=None, loopback=False)
     _, headers, _ = asyncio.run(asked(app, "GET", "/", scheme="https"))
     assert "Secure" in headers["set-cookie"].split("; ")
 
@@ -412,7 +412,9 @@ def test_a_mistake_of_the_server_has_that_form_too(monkeypatch, tmp_path):
         with pytest.raises(RuntimeError):  # for the log
             await inner(scope, receive, both)
 
-    status, headers, content = asyncio.run(asked(Access(kept, secret=None), "GET", "/api/study"))
+    status, headers, content = asyncio.run(
+        asked(Access(kept, secret=None, loopback=True), "GET", "/api/study")
+    )
     assert (status, problem(content)["where"]) == (500, "server")
     assert "very secret" not in content
     assert {name.lower() for name in HEADERS} < set(headers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import os
 import secrets
@@ -17,6 +16,7 @@ from cyclopts import Parameter
 
 from pulsefer.app.console import OK, say
 from pulsefer.app.web.limits import Limits
+from pulsefer.app.web.loopback import is_loopback
 from pulsefer.core.errors import BadInput
 from pulsefer.core.extras import needed
 
@@ -139,22 +139,6 @@ def _check_certificate(certificate: Path, key: Path) -> None:
 def _is_mistake(told: logging.LogRecord) -> bool:
     """Whether it belongs into the log: whoever is still sending at the end is cut off, no more."""
     return not (told.exc_info and isinstance(told.exc_info[1], asyncio.CancelledError))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can ask there.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost")
-    (True, True, True)
-    >>> is_loopback("0.0.0.0"), is_loopback("192.168.1.2"), is_loopback("")
-    (False, False, False)
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _secret(*, local: bool) -> str | None:

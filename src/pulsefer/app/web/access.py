@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import ipaddress
 import secrets
-from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -21,10 +19,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pulsefer.app.web.loopback import is_loopback
+
 COOKIE = "pulsefer-{port}"
 """Browsers keep cookies by host and not by port: two servers of one machine must not share one."""
 COOKIE_S = 30 * 24 * 3600
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN = frozenset({"/login", "/static/page.css", "/static/login.js", "/static/icon.svg"})
 """What can be seen by whoever does not know the secret."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -56,16 +55,12 @@ class Access:
     Args:
         app: The application. `scope["state"]["owner"]` tells it who asks.
         secret: A token or password; None where nobody but this machine can ask.
-        hosts: Names under which the server may be addressed: a page of somebody else's must not
-            reach it under a name of its own that points here. None is any, for where there is a
-            secret.
+        loopback: Whether it is addressed as this machine and in no other way: a page of somebody
+            else's must not reach it under a name of its own that points here.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, secret: str | None, hosts: Iterable[str] | None = LOOPBACK
-    ) -> None:
-        self.app, self.secret = app, secret
-        self.hosts = None if hosts is None else frozenset(hosts)
+    def __init__(self, app: ASGIApp, *, secret: str | None, loopback: bool) -> None:
+        self.app, self.secret, self.loopback = app, secret, loopback
         self._key = secrets.token_bytes(32)
         self._guess, self._n_guesses = asyncio.Lock(), 0
 
@@ -110,7 +105,7 @@ class Access:
         """Why nobody at all may ask that: it comes from a page that is not ours."""
         host = headers.get("host", "")
         name = _split(f"//{host}").hostname or ""
-        if self.hosts is not None and name not in self.hosts and not _is_loopback(name):
+        if self.loopback and not is_loopback(name):
             return _problem(
                 403, "address", "a name of this machine", f"{host[:100]!r}",
                 "open http://127.0.0.1 with its port",
@@ -190,14 +185,6 @@ class Access:
 
     def _sign(self, owner: str) -> str:
         return hmac.new(self._key, owner.encode(), hashlib.sha256).hexdigest()
-
-
-def _is_loopback(name: str) -> bool:
-    """Whether it is a number of this machine; no page has that for a name."""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _split(address: str) -> SplitResult:

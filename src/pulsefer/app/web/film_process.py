@@ -66,7 +66,7 @@ def main(folder: Path) -> int:
         return 1
     except Exception as error:
         # Decoders, encoders and networks have errors of their own, also for want of memory.
-        traceback.print_exc()
+        print(traceback.format_exc().replace(str(folder), "..."), file=sys.stderr)
         found = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
         _say(
             problem=_problem(

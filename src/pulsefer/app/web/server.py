@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from pulsefer.app.web import schema
-from pulsefer.app.web.access import LOOPBACK, Access
+from pulsefer.app.web.access import Access
 from pulsefer.app.web.camera import Cameras
 from pulsefer.app.web.film_process import FILES, ROWS
 from pulsefer.app.web.jobs import Full, Job, Jobs, TooLarge
@@ -87,7 +87,7 @@ def application(
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         about = pool.submit(about_server, limits or Limits(), models, results, device).result()
     app = _application(about, limits or Limits(), models, results, device)
-    return Access(app, secret=secret, hosts=LOOPBACK if loopback else None)
+    return Access(app, secret=secret, loopback=loopback)
 
 
 def about_server(
