@@ -2,7 +2,7 @@
 
     python -m benchmarks.trusted_rate [--persons 6] [--seconds 30] [--json FILE]
 
-Specimens (people who do not exist, their pulse planted) are filmed in three ways and go the way of
+Specimens (people who do not exist, their pulse planted) are filmed in four ways and go the way of
 any video through `pulsefer analyze`, a row per second. A row counts from the first on whose face
 has been in sight for 5 s, abstained ones included. Right is within 3 bpm of the beats that were
 planted in the row's window. POS beside it reads the same rows and never abstains. Intervals are
@@ -12,32 +12,43 @@ planted in the row's window. POS beside it reads the same rows and never abstain
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 from benchmarks.machine import provenance
+from pulsefer.app.web.camera_process import decoded
 from pulsefer.core.seeding import derive_seed, generator
+from pulsefer.core.types import Frame
 from pulsefer.datasets.deap_fake import VARIABILITY
 from pulsefer.datasets.synthetic import Effects, draw_trials
 from pulsefer.datasets.synthetic_face import film
 from pulsefer.datasets.synthetic_pulse import beat_times_s
 from pulsefer.inference.analyzer import Analyzer
+from pulsefer.media.thinning import Thinning
 from pulsefer.media.video import encode
 from pulsefer.metrics.bootstrap import draw, interval
 
 WITHIN_BPM = 3.0
 LOW_BPM, HIGH_BPM = 48.0, 150.0
-FILMS: dict[str, tuple[int, int, float, int]] = {
+FILMS: dict[str, tuple[int, int, float, int | None]] = {
     "as DEAP's, 720x576 at 50/s, CRF 18": (720, 576, 50.0, 18),
     "a webcam's, 640x480 at 30/s, CRF 18": (640, 480, 30.0, 18),
     "the same, CRF 23": (640, 480, 30.0, 23),
+    "the camera of the page, 640x480 at 30/s, JPEG 0.95": (640, 480, 30.0, None),
 }
+"""Width, height, frames per second, CRF of H.264; without one each picture is a JPEG, as a browser
+sends it (`app.web`)."""
+JPEG_QUALITY = 95
 AMPLITUDES = (0.01, 0.0)
 
 Floats = NDArray[np.float64]
@@ -54,11 +65,14 @@ def run(persons: int = 6, seconds: float = 30.0) -> dict[str, Any]:
                 counts = []
                 for person in range(persons):
                     print(f"{name}, pulse {amplitude:.0%}, person {person + 1}", file=sys.stderr)
-                    path = Path(folder) / "film.mp4"
-                    beats_s = _film(
-                        path, person, amplitude, seconds, width_px, height_px, fps_hz, crf
-                    )
-                    counts.append(_count(analyzer, path, beats_s))
+                    images, beats_s = _film(person, amplitude, seconds, width_px, height_px, fps_hz)
+                    if crf is None:
+                        table = _sent(analyzer, images, fps_hz)
+                    else:
+                        path = Path(folder) / "film.mp4"
+                        encode(path, images, fps_hz=fps_hz, crf=crf)
+                        table = analyzer.video(path)
+                    counts.append(_count(analyzer, table, beats_s))
                 films.setdefault(name, {})[f"{amplitude:g}"] = _summed(np.array(counts))
     return {
         "benchmark": "trusted_rate",
@@ -73,10 +87,9 @@ def run(persons: int = 6, seconds: float = 30.0) -> dict[str, Any]:
 
 
 def _film(
-    path: Path, person: int, amplitude: float, seconds: float, width_px: int, height_px: int,
-    fps_hz: float, crf: int,
-) -> Floats:  # fmt: skip
-    """Film one person; the beats, seconds."""
+    person: int, amplitude: float, seconds: float, width_px: int, height_px: int, fps_hz: float
+) -> tuple[Iterator[NDArray[np.uint8]], Floats]:
+    """Film one person; the pictures, and the beats in seconds."""
     effects = Effects(pulse_amplitude=amplitude)
     (trial, *_) = draw_trials(effects, subjects=1, seed=derive_seed(0, "trusted", person))
     bpm = float(generator(0, "trusted", "rate", person).uniform(LOW_BPM, HIGH_BPM))
@@ -85,13 +98,25 @@ def _film(
         trial, beats_s, effects=effects, n_frames=round(seconds * fps_hz), fps_hz=fps_hz,
         width_px=width_px, height_px=height_px, seed=derive_seed(0, "trusted film", person),
     )  # fmt: skip
-    encode(path, images, fps_hz=fps_hz, crf=crf)
-    return beats_s
+    return images, beats_s
 
 
-def _count(analyzer: Analyzer, path: Path, beats_s: Floats) -> list[int]:
+def _sent(analyzer: Analyzer, images: Iterable[NDArray[np.uint8]], fps_hz: float) -> pd.DataFrame:
+    """The table of pictures that went through a JPEG each."""
+    wanted = Thinning(analyzer.config.fps_hz)
+
+    def frames() -> Iterator[Frame]:
+        for index, image in enumerate(images):
+            if wanted(index / fps_hz):
+                file = io.BytesIO()
+                Image.fromarray(image).save(file, "JPEG", quality=JPEG_QUALITY)
+                yield Frame(index, index / fps_hz, decoded(file.getvalue()))
+
+    return analyzer.table(analyzer.frames(frames()), source="camera")
+
+
+def _count(analyzer: Analyzer, table: pd.DataFrame, beats_s: Floats) -> list[int]:
     """Rows, rows with a rate, right ones among them, rows that POS has right."""
-    table = analyzer.video(path)
     table = table[(table["hr_reason"] != "short") & (table["hr_reason"] != "no_face")]
     end_s = table["time_s"].to_numpy() + analyzer.config.step_s
     true_bpm = np.array([_rate(beats_s, end, analyzer.config.hr_window_s) for end in end_s])
