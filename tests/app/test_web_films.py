@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,10 @@ from pulsefer.inference.sidecar import KEYS, sidecar_path
 from pulsefer.inference.tables import write_table
 from pulsefer.media.video import frames
 
-NAME = "Gespräch 1.mp4"
+TITLE = "Gespräch 1"
+NAME = f"{TITLE}.mp4"
 FILES = ["table.csv", "table.parquet", "about.json", "overlay.mp4"]
+INJECTS = 'a"\r\nSet-Cookie: b=c; filename="d.mp4'
 ON_DISK = {"ask.json", "film", "result.json", "rows.json", *FILES}
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
@@ -159,10 +162,10 @@ def test_a_part_of_the_film_can_be_asked_for(sender, job):
     assert fetch(sender, job, "overlay.mp4", Range=f"bytes={len(whole)}-")[0] == 416
 
 
-def test_a_table_is_kept_and_a_film_is_opened(sender, job):
+def test_a_table_is_kept_under_the_name_of_the_film_and_a_film_is_opened(sender, job):
     kinds = {name: fetch(sender, job, name)[1]["Content-Disposition"] for name in FILES}
-    assert kinds["table.csv"] == 'attachment; filename="table.csv"'
-    assert kinds["overlay.mp4"] == 'inline; filename="overlay.mp4"'
+    assert kinds["table.csv"] == f"attachment; filename*=utf-8''{quote(TITLE)}.table.csv"
+    assert kinds["overlay.mp4"] == f"inline; filename*=utf-8''{quote(TITLE)}.overlay.mp4"
 
 
 def test_without_an_overlay_none_is_made_and_faces_can_be_hidden_only_in_one(server, film):
@@ -171,12 +174,15 @@ def test_without_an_overlay_none_is_made_and_faces_can_be_hidden_only_in_one(ser
     content = film.read_bytes()
     pieces = (content[start : start + 4096] for start in range(0, len(content), 4096))
     status, _, answer = client.ask(
-        "POST", "/api/jobs?overlay=false", pieces,
+        "POST", f"/api/jobs?overlay=false&name={quote(INJECTS)}", pieces,
         headers={"Transfer-Encoding": "chunked"}, chunked=True,
     )  # fmt: skip
     assert status == 202
     done = client.wait(json.loads(answer))
-    assert (done["name"], done["files"], done["summary"]["faces"]) == ("film", FILES[:-1], 1)
+    assert (done["files"], done["summary"]["faces"]) == (FILES[:-1], 1)
+    _, headers, _ = fetch(client, done, "table.csv")
+    assert "Set-Cookie" not in headers
+    assert headers["Content-Disposition"].startswith("attachment; filename*=utf-8''a%22%20Set-")
     assert fetch(client, done, "overlay.mp4")[0] == 404
     refused = client.send(film, overlay=False, blur_faces=True)
     assert refused["problem"]["where"] == "blur_faces"
@@ -282,7 +288,7 @@ def test_a_name_that_is_too_long_to_be_one_is_refused(sender):
 def test_folders_have_random_names_and_hold_files_of_fixed_ones(server, hidden):
     assert {"ask.json", "film", "table.csv"} <= hidden[1]
     # What is being written has a name of its own beside the one it will have.
-    assert {name for name in hidden[1] if not name.startswith((".", "overlay"))} <= ON_DISK
+    assert {name for name in hidden[1] if not name.startswith((".", "overlay", "table"))} <= ON_DISK
     for folder in (root(server), *server.films):
         assert folder.stat().st_mode & 0o077 == 0 or os.name != "posix"
     assert all(len(folder.name) == 32 for folder in server.films)
