@@ -201,13 +201,14 @@ def test_a_link_with_the_token_opens_it_too_and_does_not_stay_in_the_bar(locked)
     assert Client(locked.address).ask("GET", "/?token=x")[1]["Location"] == "/login?wrong"
 
 
-def test_a_program_sends_the_token_with_what_it_asks():
+@pytest.mark.parametrize("word", ["secret word", "Schlüsselwort"])
+def test_a_program_sends_the_token_with_what_it_asks(word):
     """In-process: a header holds no umlauts for `http.client`."""
-    app = Access(echo, secret="secret word", loopback=False)
+    app = Access(echo, secret=word, loopback=False)
 
     async def run():
         status, headers, content = await asked(app, "GET", "/api/about",
-                                               authorization="Bearer secret word")  # fmt: skip
+                                               authorization=f"Bearer {word}")  # fmt: skip
         assert (status, len(content)) == (200, 32)
         assert "set-cookie" in headers
         again = await asked(app, "GET", "/api/about",
@@ -332,7 +333,7 @@ async def asked(app, method, path, *, receive=None, scheme="http", **headers):
             "query_string": query.encode(), "scheme": scheme, "server": ("127.0.0.1", 80),
             "client": ("127.0.0.1", 1), "http_version": "1.1", "root_path": "",
             "headers": [(b"host", b"127.0.0.1"),
-                        *((k.encode(), v.encode("latin-1")) for k, v in headers.items())],
+                        *((k.encode(), v.encode()) for k, v in headers.items())],
         },
         receive or nothing, send,
     )  # fmt: skip

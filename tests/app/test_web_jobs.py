@@ -113,7 +113,7 @@ def test_films_on_their_way_are_counted_as_waiting():
     asyncio.run(run())
 
 
-def test_what_is_too_large_or_breaks_off_or_is_silent_leaves_nothing(monkeypatch):
+def test_what_is_too_large_or_breaks_off_or_is_silent_or_next_to_it_leaves_nothing(monkeypatch):
     monkeypatch.setattr(module, "IDLE_S", 0.1)
 
     async def broken():
@@ -124,12 +124,18 @@ def test_what_is_too_large_or_breaks_off_or_is_silent_leaves_nothing(monkeypatch
         yield b"film"
         await asyncio.sleep(60)
 
+    async def slow():
+        while True:
+            yield b"f"
+            await asyncio.sleep(0.02)
+
     async def run():
         async with queue(Limits(size_mb=1, waiting=1)) as jobs:
             for parts, error in [
                 (content(*(3 * [bytes(400_000)])), TooLarge),
                 (broken(), ConnectionError),
                 (silent(), TimeoutError),
+                (slow(), TimeoutError),
             ]:
                 with pytest.raises(error):
                     await jobs.receive("me", "film", parts, overlay=False, blur_faces=False)

@@ -79,6 +79,8 @@ class Access:
         if new:
             # In `Authorization` it is a program that asks, and it need not know of the form.
             word = headers.get("authorization", "").partition("Bearer ")[2]
+            # Headers are read as Latin-1; what is sent is UTF-8.
+            word = word.encode("latin-1").decode("utf-8", "replace")
             if self.secret is not None and not (word and await self._is_secret(word)):
                 await _answer(await self._without(scope, receive), scope, receive, send)
                 return

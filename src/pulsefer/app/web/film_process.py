@@ -48,7 +48,7 @@ def main(folder: Path) -> int:
     confine(
         memory_mb=ask["memory_mb"],
         cpu_s=START_S + ask["work_per_s"] * most_s,
-        file_mb=4 * ask["size_mb"] + 64,
+        file_mb=int(4 * ask["size_mb"]) + 64,
     )
     name = ask["name"]
     try:

@@ -38,6 +38,8 @@ START_S = 60.0
 """A process that says nothing for so long does not start any more."""
 IDLE_S = 30.0
 """A sender that sends nothing for so long has gone."""
+SLOWEST_BYTES_PER_S = 20_000
+"""One that sends less, after the first `IDLE_S`, keeps a place that others could have."""
 SWEEP_S = 5.0
 """What is old is looked for this often."""
 SPARE_BYTES = 10**9
@@ -122,7 +124,7 @@ class Jobs:
         Raises:
             Full: too many films wait, or the disk is full.
             TooLarge: it is.
-            TimeoutError: nothing came for half a minute.
+            TimeoutError: nothing came for half a minute, or next to nothing for long.
         """
         waiting = sum(1 for job in self._jobs.values() if job.state == "waiting")
         if waiting + self._coming >= self.limits.waiting:
@@ -332,7 +334,7 @@ def sweep_dead() -> None:
 
 async def _write(content: AsyncIterator[bytes], path: Path, most: int) -> None:
     """Bytes to a file, while they come."""
-    size = 0
+    size, begin_s = 0, time.monotonic()
     with path.open("xb") as file:
         parts = aiter(content)
         while True:
@@ -343,6 +345,8 @@ async def _write(content: AsyncIterator[bytes], path: Path, most: int) -> None:
             size += len(part)
             if size > most:
                 raise TooLarge
+            if time.monotonic() - begin_s > IDLE_S + size / SLOWEST_BYTES_PER_S:
+                raise TimeoutError
             await asyncio.to_thread(file.write, part)
 
 

@@ -16,7 +16,8 @@ class Limits:
         minutes: Of one film, by its pictures and not by its header.
         running: Films analysed at a time, each in a process with one thread of its own.
         waiting: Films that may wait or be on their way here.
-        memory_mb: Of one process.
+        memory_mb: Of one process, all that it has asked for: an ordinary film takes 1500, of which
+            some 500 are in use.
         work_per_s: Seconds of work for a second of film; a process that needs longer is ended.
         keep_minutes: Results are deleted after so long.
         kept: Results at a time; the oldest give way.
@@ -24,11 +25,11 @@ class Limits:
         camera_minutes: Of one camera.
     """
 
-    size_mb: int = 500
+    size_mb: float = 500.0
     minutes: float = 20.0
     running: int = max(1, min(4, os.cpu_count() or 1))
     waiting: int = 16
-    memory_mb: int = 2048
+    memory_mb: int = 3072
     work_per_s: float = 8.0
     keep_minutes: float = 60.0
     kept: int = 50
@@ -45,4 +46,4 @@ class Limits:
     @property
     def size_bytes(self) -> int:
         """Of one film."""
-        return self.size_mb * 10**6
+        return int(self.size_mb * 10**6)

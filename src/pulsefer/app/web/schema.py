@@ -95,7 +95,7 @@ class Model(BaseModel):
 class Bounds(BaseModel):
     """What is refused, and how long things are kept."""
 
-    size_mb: int
+    size_mb: float
     minutes: float
     waiting: int
     keep_minutes: float

@@ -200,7 +200,8 @@ def _application(
                           "leave one of them out"),
             )  # fmt: skip
         too_large = _Refused(
-            413, Told("film", f"at most {limits.size_mb} MB", "more", "cut it, or make it smaller"),
+            413,
+            Told("film", f"at most {limits.size_mb:g} MB", "more", "cut it, or make it smaller"),
             close=True,
         )  # fmt: skip
         length = request.headers.get("content-length", "")
