@@ -8,8 +8,10 @@ import torch
 
 from made_store import make_store
 
-# Two test processes on two cores: more threads would only wait for each other.
+# Two test processes on two cores: more threads would only wait for each other, in the processes
+# that tests start as well.
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.run import train
 
 # One frame a window: what is planted here stands in every frame, and five would cost five times.
-ONE_FRAME = WindowConfig(n_frames=1, step_s=1.5)
+ONE_FRAME = WindowConfig(n_frames=1, step_s=3.0)
 # Without dropout a trial is learned in a third of the steps; the question is not how well.
-QUICK = TrainConfig(model=CrnnConfig(heart_rate=False, dropout=0.0), epochs=12, batch_size=8)
+QUICK = TrainConfig(model=CrnnConfig(heart_rate=False, dropout=0.0), epochs=12, batch_size=4)
 
 
 def headline(store, by, folder):
@@ -27,7 +27,7 @@ def meaningless(tmp_path_factory):
     """Every trial can be recognised, and its label belongs to nothing that is seen."""
     return make_store(
         tmp_path_factory.mktemp("permuted"),
-        subjects=4, trials=8, effect=40.0, trial_mark=30.0, permuted=True,
+        subjects=4, trials=4, effect=40.0, trial_mark=30.0, permuted=True,
     )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_labels_permuted_by_trial_are_learned_by_window_and_not_by_trial_or_subj
 
 
 def test_a_planted_effect_is_found_in_new_persons(tmp_path):
-    store = make_store(tmp_path / "store", subjects=4, trials=6, effect=60.0, trial_mark=5.0)
+    store = make_store(tmp_path / "store", subjects=4, trials=4, effect=60.0, trial_mark=5.0)
     row = headline(store, "subject", tmp_path / "run")
     assert row.value > 0.8
     assert row.low > 0.5
