@@ -15,7 +15,7 @@ test: $(READY)
 # The page of `pulsefer serve` in Debian's Chromium, which is installed where there is none.
 test-web: $(READY)
 	tests/install_browser.sh
-	PULSEFER_NEED_BROWSER=1 $(BIN)/python -m pytest -m browser
+	PULSEFER_NEED_BROWSER=1 $(BIN)/python -m pytest tests/app -m browser
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile

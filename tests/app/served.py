@@ -82,6 +82,13 @@ class Served:
                 found.append(int(pid))
         return found
 
+    def is_quiet(self):
+        """Whether the last of them ends soon."""
+        until = time.monotonic() + WAIT_S
+        while self.children() and time.monotonic() < until:
+            time.sleep(0.1)
+        return not self.children()
+
 
 @contextmanager
 def served(folder, *words, module="pulsefer", **environment):
