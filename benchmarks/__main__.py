@@ -22,6 +22,7 @@ from benchmarks import (
     live_latency,
     memory,
     onnx_step,
+    page_camera,
     prepare_speed,
     serve_load,
     trusted_rate,
@@ -82,6 +83,10 @@ at the pictures. Median of {rounds} rounds on films of {seconds:g} s.
 ## A heart rate that is given, and one that is right
 
 {trusted}
+
+## A heart rate through the page's camera
+
+{page_camera}
 
 ## `analyze` against the film's own time
 
@@ -159,6 +164,7 @@ def render() -> None:
         analyze=f"{analyze_speed.section(analyze)}\n\n{in_words(analyze['about'])}",
         onnx=onnx_step.section(_read("onnx_step")),
         live=live_latency.section(_read("live_latency")),
+        page_camera=page_camera.section(_read("page_camera")),
         serve=serve_load.section(_read("serve_load")),
         all_frames=peaks["all_frames_mib"],
         memory_machine=in_words(peaks["about"]),
@@ -225,6 +231,7 @@ MEASURE: dict[str, Callable[[], Result]] = {
     "onnx_step": onnx_step.run,
     "live_latency": live_latency.run,
     "serve_load": serve_load.run,
+    "page_camera": page_camera.run,
 }
 
 

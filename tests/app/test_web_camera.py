@@ -225,13 +225,6 @@ def next_camera(server, wait_s=10):
             return
 
 
-def nobody_is_left(server, wait_s=10):
-    until = time.monotonic() + wait_s
-    while server.children() and time.monotonic() < until:
-        time.sleep(0.05)
-    return server.children() == []
-
-
 @linux
 def test_a_camera_is_told_its_rows_and_gets_the_table_at_the_end(server, jpegs):
     with Camera(server) as camera:
@@ -270,7 +263,7 @@ def test_a_camera_is_told_its_rows_and_gets_the_table_at_the_end(server, jpegs):
         there = np.array([np.nan if row.get(name) is None else row[name] for row in rows])
         np.testing.assert_allclose(table[name].to_numpy(float), there, rtol=1e-4)
     assert "words" not in table
-    assert nobody_is_left(server)
+    assert server.is_quiet()
     assert server.tried == ""
 
 
@@ -289,7 +282,7 @@ def test_one_camera_too_many_is_told_so_and_gets_its_turn_later(server, jpegs):
         assert len(server.children()) == 1
         first.send(0.0, jpegs[0])
         # It just goes away.
-    assert nobody_is_left(server)
+    assert server.is_quiet()
     with next_camera(server) as third:
         # Wrong messages are passed over, and what is right is seen.
         for message in (b"", b"1234567", bytes(8), struct.pack("<d", 0.0) + bytes(1_000_050)):
@@ -306,7 +299,7 @@ def test_one_camera_too_many_is_told_so_and_gets_its_turn_later(server, jpegs):
         assert third.hear_out() == 1008
         assert third.told[-1]["problem"]["found"] == "one that broke the decoder"
         assert third.told[-1]["problem"]["remedy"]
-    assert nobody_is_left(server)
+    assert server.is_quiet()
 
 
 @linux
@@ -322,7 +315,7 @@ def test_a_turned_device_ends_with_a_reason_and_the_rows_so_far(server, jpegs):
         assert csv.startswith("time_s,face_id,")
         assert len(csv.splitlines()) >= 2
         assert camera.hear_out() == 1000
-    assert nobody_is_left(server)
+    assert server.is_quiet()
 
 
 @linux
@@ -330,7 +323,7 @@ def test_a_message_that_is_too_large_closes_the_socket_and_no_more(server):
     with next_camera(server) as camera:
         camera.socket.send(bytes(3_000_000))
         assert camera.hear_out() == 1009
-    assert nobody_is_left(server)
+    assert server.is_quiet()
     assert Client(server.address).ask("GET", "/api/about")[0] == 200
 
 
@@ -342,7 +335,7 @@ def test_a_camera_that_leaps_to_its_end_is_ended_there(server, jpegs):
         camera.hear("end")
         assert len(camera.rows()) == 30  # of 0.5 minutes
         assert camera.hear_out() == 1000
-    assert nobody_is_left(server)
+    assert server.is_quiet()
     assert "Exception in ASGI application" not in server.log.read_text()
 
 

@@ -306,9 +306,7 @@ def test_the_film_itself_is_deleted_as_soon_as_it_is_analysed(server, job):
 def test_a_film_that_runs_is_stopped_and_deleted_and_the_next_one_runs(server, sender, long_film):
     job = sender.wait(sender.send(long_film), until=("running",))
     assert len(server.children()) == 1
-    before = time.monotonic()
     assert sender.ask("DELETE", f"/api/jobs/{job['id']}")[0] == 204
-    assert time.monotonic() - before < 5
     assert server.children() == []
     assert not (root(server) / job["id"]).exists()
     assert sender.ask("GET", f"/api/jobs/{job['id']}")[0] == 404
