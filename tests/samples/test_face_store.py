@@ -6,8 +6,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from killed import process
 from made_faces import make_faces, noise_still
 from made_store import make_store
 from pulsefer.core.errors import BadInput
@@ -214,28 +213,26 @@ def test_a_changed_label_or_picture_takes_the_place_of_the_old_one(copy, stills)
     assert parts == set(done.store.table["part"])
 
 
+def noise_prepared(store):
+    prepare_stills([noise_still(n) for n in range(N)], store=store)
+
+
 def test_after_a_kill_at_any_moment_the_next_run_ends_with_the_same_bytes(
     prepared, stills, tmp_path
 ):
     store = tmp_path / "store"
-    script = (
-        "import sys, torch; torch.set_num_threads(1)\n"
-        f"sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
-        "from pathlib import Path\n"
-        "from made_faces import noise_still\n"
-        "from pulsefer.samples.prepare_stills import prepare_stills\n"
-        f"prepare_stills([noise_still(n) for n in range({N})], store=Path(sys.argv[1]))\n"
-    )
     killed = 0
     for delay_s in (0.0, 0.15):
         n_before = len(list(store.glob("parts/*")))
-        child = subprocess.Popen([sys.executable, "-c", script, str(store)])
+        child = process(noise_prepared, store)
+        child.start()
         # The clock starts when the first new thing appears under the store.
-        while child.poll() is None and len(list(store.glob("parts/*"))) <= n_before:
+        while child.is_alive() and len(list(store.glob("parts/*"))) <= n_before:
             time.sleep(0.002)
         time.sleep(delay_s)
-        child.send_signal(signal.SIGKILL)
-        killed += child.wait() == -signal.SIGKILL
+        child.kill()
+        child.join()
+        killed += child.exitcode == -signal.SIGKILL
     assert killed
     prepare_stills(stills, store=store)
     assert contents(store) == contents(prepared.path)

@@ -5,13 +5,12 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
+from killed import process
 from pulsefer.core.errors import BadInput
 from pulsefer.core.types import Signal
 from pulsefer.datasets import deap
@@ -130,28 +129,27 @@ def test_recordings_are_added_and_their_order_does_not_matter(prepared, recordin
     assert contents(store) == contents(prepared.path)
 
 
+def prepared_from(tree, store):
+    prepare(deap.read(tree), store=store)
+
+
 def test_after_a_kill_at_any_moment_the_next_run_ends_with_the_same_bytes(
     prepared, tree, recordings, tmp_path
 ):
     store = tmp_path / "store"
-    script = (
-        "import sys, torch; torch.set_num_threads(1)\n"
-        "from pathlib import Path\n"
-        "from pulsefer.datasets import deap\n"
-        "from pulsefer.samples.prepare import prepare\n"
-        "prepare(deap.read(Path(sys.argv[1])), store=Path(sys.argv[2]))\n"
-    )
     rng = np.random.default_rng(1)
     killed = 0
     for delay_s in rng.uniform(0.0, 0.9, 2):
         n_before = len(list((store / "recordings").glob("*")))
-        child = subprocess.Popen([sys.executable, "-c", script, str(tree), str(store)])
+        child = process(prepared_from, tree, store)
+        child.start()
         # The clock starts when the first new thing appears under the store.
-        while child.poll() is None and len(list((store / "recordings").glob("*"))) <= n_before:
+        while child.is_alive() and len(list((store / "recordings").glob("*"))) <= n_before:
             time.sleep(0.01)
         time.sleep(delay_s)
-        child.send_signal(signal.SIGKILL)
-        killed += child.wait() == -signal.SIGKILL
+        child.kill()
+        child.join()
+        killed += child.exitcode == -signal.SIGKILL
         for folder in (store / "recordings").glob("[!.]*"):
             read_record(folder)  # whole, or it would raise
     assert killed
