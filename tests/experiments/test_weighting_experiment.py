@@ -17,7 +17,8 @@ from pulsefer.experiments.weighting import TELLS, tune
 from pulsefer.experiments.weighting_trials import STATIC, STL, Family, Trial, families
 from pulsefer.objectives.loss_weights import METHODS, LossWeights
 
-TINY = dataclasses.replace(SIZES["smoke"], seeds=2, window_step_s=4.0)
+# One frame a window: nothing here depends on what happens along time.
+TINY = dataclasses.replace(SIZES["smoke"], seeds=2, window_step_s=4.0, n_frames=1)
 
 
 # What is tried.
