@@ -91,6 +91,7 @@ def serve(
     local = is_loopback(host)
     secret = _secret(local=local)
     with _listen(host, port) as listening:
+        say("starting …")
         app = application(
             limits=limits, models=model or [], results=results, device=device, secret=secret,
             loopback=local,
