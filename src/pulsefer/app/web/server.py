@@ -173,16 +173,18 @@ def _application(
             synthetic=result.synthetic if result else about.synthetic,
         )  # fmt: skip
 
+    # All of them are quick, and none may look at the jobs from another thread.
+
     @app.get("/", include_in_schema=False)
-    def page() -> Response:
+    async def page() -> Response:
         return static("index.html")
 
     @app.get("/static/{name}", include_in_schema=False)
-    def file(name: str) -> Response:
+    async def file(name: str) -> Response:
         return static(name)
 
     @app.get("/api/about")
-    def what_this_is() -> schema.About:
+    async def what_this_is() -> schema.About:
         """What the server is, what its networks learned from, and what it must not be used for."""
         return about
 
@@ -227,7 +229,7 @@ def _application(
         return shown(job)
 
     @app.get("/api/jobs/{key}")
-    def ask_for_a_job(request: Request, key: str) -> schema.Job:
+    async def ask_for_a_job(request: Request, key: str) -> schema.Job:
         """How far it is, and what came of it."""
         return shown(job_of(request, key))
 
@@ -237,12 +239,12 @@ def _application(
         await jobs.remove(job_of(request, key))
 
     @app.get("/api/jobs/{key}/table", response_model=schema.Rows)
-    def table(request: Request, key: str) -> Response:
+    async def table(request: Request, key: str) -> Response:
         """The table, column by column."""
         return _fetch(job_of(request, key), ROWS, "application/json")
 
     @app.get("/api/jobs/{key}/{name}", response_class=FileResponse, responses=_FETCHED)
-    def fetch(request: Request, key: str, name: str) -> Response:
+    async def fetch(request: Request, key: str, name: str) -> Response:
         """table.csv, table.parquet, about.json (how it was made), overlay.mp4."""
         job = job_of(request, key)
         if name not in FILES or job.result is None or name not in job.result.files:
