@@ -8,7 +8,7 @@ from pulsefer.experiments.demo import DemoConfig, demo
 from pulsefer.experiments.published import TABLE_3
 from pulsefer.reports.row import read
 
-SMALL = DemoConfig(subjects=3, trials=4, seconds=10.0, width_px=192, height_px=160, epochs=1)
+SMALL = DemoConfig(subjects=3, trials=4, seconds=6.0, width_px=192, height_px=160, epochs=1)
 
 
 @pytest.fixture(scope="module")

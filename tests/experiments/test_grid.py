@@ -36,9 +36,15 @@ def written(out):
     return {path.parent.name: path.read_bytes() for path in out.glob("runs/*/predictions.parquet")}
 
 
-def test_every_arm_is_a_run_and_differs_in_what_it_says(store, tmp_path):
-    jobs = plan(arms(store), out=tmp_path)
-    grid = run_jobs(jobs)
+@pytest.fixture(scope="module")
+def alone(store, tmp_path_factory):
+    """Every arm, trained one after the other in this process."""
+    out = tmp_path_factory.mktemp("alone")
+    return out, run_jobs(plan(arms(store), out=out))
+
+
+def test_every_arm_is_a_run_and_differs_in_what_it_says(alone):
+    out, grid = alone
     assert grid.problems == ()
     assert set(grid.runs) == {"MTL", "STL", "mean", "permuted"}
     assert len({run.about["fingerprint"] for run in grid.runs.values()}) == 4
@@ -47,7 +53,7 @@ def test_every_arm_is_a_run_and_differs_in_what_it_says(store, tmp_path):
     table = grid.runs["mean"].predictions
     assert table.groupby("subject")["hr_bpm"].nunique().max() == 1
     assert {"hr_pos_bpm", "hr_chrom_bpm", "high_train_share"} <= set(table.columns)
-    assert len(list(tmp_path.glob("windows/*.parquet"))) == 1
+    assert len(list(out.glob("windows/*.parquet"))) == 1
 
 
 def test_what_is_finished_is_not_run_again_whatever_it_is_called(store, tmp_path):
@@ -71,19 +77,17 @@ def test_two_arms_that_want_the_same_are_trained_once(store, tmp_path):
     assert len(written(tmp_path)) == 1
 
 
-def test_two_processes_write_what_one_writes(store, tmp_path):
-    for name, workers in (("one", 1), ("two", 2)):
-        run_jobs(plan(arms(store), out=tmp_path / name, workers=workers), workers=workers)
-    assert written(tmp_path / "one") == written(tmp_path / "two")
+def test_two_processes_write_what_one_writes(alone, store, tmp_path):
+    run_jobs(plan(arms(store), out=tmp_path, workers=2), workers=2)
+    assert written(tmp_path) == written(alone[0])
 
 
-def test_a_grid_that_was_interrupted_goes_on(store, tmp_path):
-    run_jobs(plan(arms(store), out=tmp_path / "whole"))
-    jobs = plan(arms(store), out=tmp_path / "broken")
+def test_a_grid_that_was_interrupted_goes_on(alone, store, tmp_path):
+    jobs = plan(arms(store), out=tmp_path)
     run_jobs(jobs[:2])
     (jobs[1].folder / "predictions.parquet").unlink()
     run_jobs(jobs)
-    assert written(tmp_path / "whole") == written(tmp_path / "broken")
+    assert written(tmp_path) == written(alone[0])
 
 
 def test_an_arm_that_cannot_be_trained_is_named_and_the_others_go_on(store, tmp_path):

@@ -1,20 +1,18 @@
 import dataclasses
 import json
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 import time
 
 import numpy as np
 import pytest
 import torch
 
+from killed import process
 from made_faces import make_faces
 from pulsefer.core.errors import BadInput
 from pulsefer.experiments.pretraining import gather
 from pulsefer.models import checkpoint
+from pulsefer.samples.face_store import open_face_store
 from pulsefer.training.pretrain import (
     PretrainConfig,
     epochs_of,
@@ -200,27 +198,21 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_byte(run, few, tmp_pat
     assert files(tmp_path) == files(run.folder)
 
 
+def pretrained(store, folder):
+    pretrain(open_face_store(store), QUICK, folder=folder)
+
+
 def test_a_process_killed_at_any_moment_can_be_started_again(run, few, tmp_path):
     """SIGKILL, at two moments that nobody chose; then to the end, here."""
-    code = textwrap.dedent(
-        f"""
-        from pathlib import Path
-        from pulsefer.samples.face_store import open_face_store
-        from pulsefer.training.pretrain import PretrainConfig, pretrain
-        import torch
-        torch.set_num_threads(1)
-        store = open_face_store(Path({str(few.path)!r}))
-        pretrain(store, {QUICK!r}, folder=Path({str(tmp_path)!r}))
-        """
-    )
     for wait_s in (0.3, 0.8):
-        process = subprocess.Popen([sys.executable, "-c", code])
+        child = process(pretrained, few.path, tmp_path)
+        child.start()
         started = time.monotonic()
         while not (tmp_path / "pretrain.json").exists() and time.monotonic() - started < 60:
             time.sleep(0.02)
         time.sleep(wait_s)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        child.kill()
+        child.join()
     pretrain(few, QUICK, folder=tmp_path)
     assert files(tmp_path) == files(run.folder)
 
