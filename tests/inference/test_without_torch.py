@@ -46,7 +46,7 @@ def pair(small_store, tmp_path_factory, request):
     from pulsefer.models.crnn import CrnnConfig
 
     folder = tmp_path_factory.mktemp("runs")
-    cut = window(small_store, WindowConfig(length_s=2.0, n_frames=10, step_s=2.0))
+    cut = window(small_store, WindowConfig(length_s=2.0, n_frames=10, step_s=10.0))
     config = dataclasses.replace(TrainConfig(epochs=1), model=CrnnConfig(input=request.param))
     train(small_store, cut, Protocol(folds=2, validation=0.0), config, folder=folder / "run")
     export(folder / "run" / "model", folder / "small")

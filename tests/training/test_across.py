@@ -17,7 +17,8 @@ from pulsefer.training.config import Protocol, TrainConfig
 from pulsefer.training.fit import fit
 from pulsefer.training.run import open_run, train
 
-COARSE = WindowConfig(step_s=4.0)
+# Two frames are the fewest that make the recurrent layer remember.
+COARSE = WindowConfig(step_s=4.0, n_frames=2)
 QUICK = TrainConfig(epochs=2, batch_size=16)
 
 
@@ -42,7 +43,7 @@ def mahnob(folder):
 
 @pytest.fixture(scope="module")
 def run(deap, folder):
-    config = TrainConfig(epochs=12, batch_size=8)
+    config = TrainConfig(epochs=12, batch_size=4)
     return train(
         deap, window(deap, COARSE), Protocol(folds=2), config, folder=folder / "run"
     )  # fmt: skip
