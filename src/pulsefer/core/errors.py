@@ -62,10 +62,11 @@ class BadInput(PulseferError, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survives the trip from a worker process."""
-        return (_rebuild, (self.problem,))
+        return (bad_input, (self.problem,))
 
 
-def _rebuild(problem: Problem) -> BadInput:
+def bad_input(problem: Problem) -> BadInput:
+    """The error of a problem that came from another process."""
     return BadInput(
         problem.where, expected=problem.expected, found=problem.found, remedy=problem.remedy
     )

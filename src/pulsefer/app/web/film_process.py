@@ -68,6 +68,7 @@ def main(folder: Path) -> int:
         # Decoders, encoders and networks have errors of their own, also for want of memory.
         print(traceback.format_exc().replace(str(folder), "..."), file=sys.stderr)
         found = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
+        found = found.replace(str(folder), "...")
         _say(
             problem=_problem(
                 name, "a film that can be analysed", found,

@@ -29,7 +29,7 @@ from pydantic import ValidationError
 
 from pulsefer.app.web import film_process, schema
 from pulsefer.app.web.limits import Limits
-from pulsefer.core.errors import BadInput, Problem
+from pulsefer.core.errors import BadInput, Problem, bad_input
 
 _LOG = logging.getLogger(__name__)
 
@@ -259,7 +259,7 @@ class Jobs:
             except TimeoutError:
                 late = True
         if problem is not None:
-            raise _error(problem)
+            raise bad_input(problem)
         if late:
             raise BadInput(
                 job.name, expected="a film that is analysed in reasonable time",
@@ -368,12 +368,6 @@ def _told(problem: dict[str, Any], name: str) -> Problem:
         str(problem.get(key, ""))[:MESSAGE_LETTERS] for key in ("expected", "found", "remedy")
     )
     return Problem(name, expected, found, remedy)
-
-
-def _error(problem: Problem) -> BadInput:
-    return BadInput(
-        problem.where, expected=problem.expected, found=problem.found, remedy=problem.remedy
-    )
 
 
 def _end_of(status: int | None) -> str:
